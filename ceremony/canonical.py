@@ -1,0 +1,70 @@
+"""Canonical JSON: RFC 8785 restricted to integers and ASCII keys, so that one value has one encoding."""
+
+import json
+from typing import Any
+
+_LARGEST = 2**53 - 1
+_DEEPEST = 32
+
+
+class NotCanonical(ValueError):
+    """The bytes are not JSON, or not the one encoding that this product writes and reads."""
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one encoding of `value`, UTF-8 without a newline; raises NotCanonical for what has none."""
+    _restrict(value, 0)
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError as unpaired:
+        raise NotCanonical("a lone surrogate is not a character") from unpaired
+
+
+def parse_json(octets: bytes, *, canonical: bool = True) -> Any:
+    """The value of JSON bytes (UTF-8). Duplicate keys, floats, and by default any other than the one encoding, are errors.
+
+    Raises NotCanonical. `canonical=False` takes white space and any order of keys, for files people write.
+    """
+    try:
+        value = json.loads(octets.decode(), object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
+    except (UnicodeDecodeError, json.JSONDecodeError) as broken:
+        raise NotCanonical(f"not JSON: {broken}") from broken
+    except RecursionError as deep:
+        raise NotCanonical("nested too deep") from deep
+    if canonical_json(value) != octets and canonical:
+        raise NotCanonical("not in the canonical form (RFC 8785)")
+    return value
+
+
+def _restrict(value: Any, depth: int) -> None:
+    if depth > _DEEPEST:
+        raise NotCanonical(f"nested deeper than {_DEEPEST}")
+    match value:
+        case None | bool() | str():
+            return
+        case int():
+            if abs(value) > _LARGEST:
+                raise NotCanonical(f"integer {value} is beyond 2^53 - 1")
+        case list() | tuple():
+            for item in value:
+                _restrict(item, depth + 1)
+        case dict():
+            for key, item in value.items():
+                if not isinstance(key, str) or not key.isascii():
+                    raise NotCanonical(f"key {key!r} is not ASCII")
+                _restrict(item, depth + 1)
+        case _:
+            raise NotCanonical(f"{type(value).__name__} has no place in our JSON")
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise NotCanonical(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise NotCanonical(f"{name} is not JSON")

@@ -1,0 +1,162 @@
+"""What can go wrong, under codes that stay the same, and the exit code of each.
+
+An error has four parts: what happened, what state token and record are in, what to do now, and its code.
+The table `CODES` is the whole list; docs/errors.md is made from it.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class ExitCode(IntEnum):
+    """Exit codes of every command."""
+
+    DONE = 0
+    CHECK_FAILED = 1
+    USAGE = 2
+    TOKEN = 3
+    NETWORK = 4
+    CHANGES_PENDING = 5
+    ABORTED = 6
+    REFUSED = 7
+    UNANCHORED = 8
+    HANGUP = 129
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class Code(NamedTuple):
+    """One row of the table: the exit code, what it means in general, and what usually helps."""
+
+    exit_code: ExitCode
+    meaning: str
+    do_now: str
+
+
+class CeremonyError(Exception):
+    """Something that a person must hear about, in four parts.
+
+    `what` happened, `state` of token and record ("" when nothing was touched), `do_now`, and `code`.
+    `outcome_unknown` says that an act may or may not have happened (a time-out, a child that died).
+    `insist`, if not empty, is the choice by which a person goes on all the same (the last try of a PIN).
+    """
+
+    def __init__(self, code: str, what: str, *, state: str = "", do_now: str = "", outcome_unknown: bool = False) -> None:
+        super().__init__(what)
+        row = CODES[code]
+        self.code = code
+        self.exit_code = row.exit_code
+        self.what = what
+        self.state = state
+        self.do_now = do_now or row.do_now
+        self.outcome_unknown = outcome_unknown
+        self.insist = ""
+
+    def lines(self) -> list[str]:
+        """The four parts, a line each, for screen, terminal and paper."""
+        said = [f"What happened: {self.what}"]
+        if self.state:
+            said.append(f"State: {self.state}")
+        return [*said, f"Do now: {self.do_now}", f"Code: {self.code}"]
+
+
+_USAGE, _TOKEN, _FAILED, _REFUSED = ExitCode.USAGE, ExitCode.TOKEN, ExitCode.CHECK_FAILED, ExitCode.REFUSED
+
+CODES: dict[str, Code] = {
+    # the record
+    "RECORD-BROKEN": Code(_FAILED, "A line of the transcript does not follow the line before, or is not a line.", "Do not go on with this record. Take the copy whose fingerprint stands on paper, and tell the auditor."),
+    "RECORD-MISMATCH": Code(_FAILED, "The transcript holds answers that this script does not ask for.", "Use the script and the program version that the transcript was begun with."),
+    "RECORD-IN-USE": Code(_USAGE, "Another process writes to this ceremony's folder.", "End the other process, or use another folder."),
+    "RECORD-EXISTS": Code(_USAGE, "The folder holds a ceremony already.", "Go on with it by `ceremony resume --dir DIR`, or name an empty folder."),
+    "RECORD-MISSING": Code(_USAGE, "The folder holds no ceremony.", "Check the path given with --dir."),
+    "RECORD-ENDED": Code(_USAGE, "The ceremony was closed or aborted; nothing can be added.", "Begin a new ceremony; `ceremony status` and `ceremony export` still work."),
+    "RECORD-ROLLED-BACK": Code(_FAILED, "The fingerprint from paper is not in this transcript.", "Check the paper. If it is right, this folder is an older or another copy: find the true one."),
+    "RECORD-UNWRITABLE": Code(_USAGE, "A line of the transcript could not be written to the disk.", "Make room or make the disk writable, then `ceremony resume --dir DIR`."),
+    # the report
+    "REPORT-SCRIPT": Code(_FAILED, "The script is not one that a report can be made of, or not the one the transcript was begun with.", "Take script and transcript from the same folder or bundle."),
+    "REPORT-TYPESET": Code(_FAILED, "The PDF could not be set.", "Make the report as HTML (`-o FILE.html`) and tell the makers of the program."),
+    "REPORT-PAPER": Code(_USAGE, "There is no such size of paper.", "Name one of: a4, us-letter."),
+    # what crosses the gap
+    "REQUEST-MISSING": Code(_USAGE, "The folder holds no request.", "Name the folder that holds request.json."),
+    "REQUEST-EXISTS": Code(_USAGE, "The folder for the request is there already.", "Name a folder that does not exist; nothing is ever written over."),
+    "REQUEST-UNWRITABLE": Code(_USAGE, "The request could not be written.", "Make room, make the medium writable, or name another folder; its parent must be there."),
+    "REQUEST-FILES": Code(_FAILED, "The request holds a file that has no place in it: a link, a special file, an unknown name, too large or too many.", "Make the request anew with `ceremony online request`, on an empty medium."),
+    "REQUEST-SUMS": Code(_FAILED, "The request's files are not the ones that its SHA256SUMS names.", "The medium was changed or is failing. Copy the request again from where it was made, or make it anew."),
+    "REQUEST-BROKEN": Code(_FAILED, "request.json is not what the format says.", "Make the request anew with `ceremony online request`."),
+    "REQUEST-NAME": Code(_USAGE, "A name in the request can't be the name of a file.", "Use lower-case letters, digits, `.`, `_` and `-`, at most 56 of them, a letter or digit first."),
+    "REQUEST-CSR-DIFFERS": Code(_FAILED, "A CSR does not hold the key whose digest request.json gives.", "Do not use this request. Make it anew, and compare the key digest with the paper form."),
+    "BUNDLE-MISSING": Code(_USAGE, "There is no bundle at this place.", "Name the folder that holds manifest.json."),
+    "BUNDLE-EXISTS": Code(_USAGE, "A different bundle of this number is there already.", "Move it away, after finding out who made it; a bundle is never written over."),
+    "BUNDLE-PRIVATE-KEY": Code(_REFUSED, "A file that was to leave holds a private key.", "Nothing was written. Find out how the key came there before going on."),
+    "BUNDLE-KIND": Code(_FAILED, "A file that was to leave is not of the kind that its name and the record say.", "Nothing was written. Compare the file under work/artifacts with the record."),
+    "BUNDLE-RECORD": Code(_FAILED, "The record does not end with a seal that a bundle can be made from.", "Go on with `ceremony resume --dir DIR`; the bundle is made after the next seal."),
+    "LEDGER-BROKEN": Code(_FAILED, "The ledger of the previous ceremony is not what its format says, or not the one that the record names.", "Use the whole bundle of the previous ceremony, unchanged."),
+    # names, profiles, certificate requests, drafts
+    "NAME-REFUSED": Code(_USAGE, "A name is not one that a certificate of ours may bear.", "Write it with CN, O, OU, L, ST, C or SERIALNUMBER, in printable ASCII or the letters of one script."),
+    "PROFILE-DATES": Code(_USAGE, "A certificate would begin or end where it may not: before its beginning, or outside its root's dates.", "Mend the dates in the script, or check the day that was agreed on."),
+    "PROFILE-PATH": Code(_USAGE, "A path length does not fit under the root's.", "Mend path_length in the script's profile."),
+    "PROFILE-ISSUER": Code(_FAILED, "The root certificate cannot issue what is asked for.", "Check that this is the root the script means."),
+    "PROOF-CODE": Code(_USAGE, "A verification code is not 1 to 64 printable ASCII characters without a space.", "Ask the service for the code again, and make the request anew."),
+    "CERTIFICATE-BROKEN": Code(_FAILED, "What should be a certificate cannot be read as one.", "Do not use the file; take it again from where it was made."),
+    "CSR-BROKEN": Code(_USAGE, "What should be a certificate request cannot be read as one.", "Have the owner of the key make the request again, one request a file, in PEM."),
+    "CSR-SIGNATURE": Code(_REFUSED, "A certificate request is not signed by the key it asks a certificate for.", "Have the owner of the key make the request again; find out who changed this one."),
+    "CSR-KEY-REFUSED": Code(_REFUSED, "The key of a certificate request is of a kind or size that the profile does not take.", "Have a request made with a key that the profile takes."),
+    "CSR-KEY-WEAK": Code(_REFUSED, "The key of a certificate request is weak: others can find the private key.", "Have a new key made with another library or device, and find out what made this one."),
+    "CSR-ROOT-KEY": Code(_REFUSED, "A certificate request is for the root's own key.", "Find out who made this request: only the token can have signed it."),
+    "CSR-ALREADY-CERTIFIED": Code(_REFUSED, "The key of a certificate request has a certificate of this root already.", "Have a new key made."),
+    "CSR-SUBJECT": Code(_REFUSED, "The subject of a certificate request is not one that the profile takes.", "Have the request made again with a subject that fits the script's pattern."),
+    "DRAFT-PROFILE": Code(_FAILED, "A certificate, or what would become one, differs from its profile.", "Do not use it. Abort, keep the record and tell who maintains this program."),
+    "DRAFT-BYTES-DIFFER": Code(_FAILED, "The bytes that were signed are not the bytes that were shown.", "Do not use the signature. Abort and keep the record and the folder work/."),
+    "DRAFT-SIGNATURE-BAD": Code(_FAILED, "The signature is not one of the issuer's key over the bytes that were shown.", "Do not use the signature. Abort and keep the record; check the token."),
+    # machine: media, terminal, site file
+    "MEDIUM-GONE": Code(_USAGE, "A medium is not there, or stopped answering.", "Put the medium in, see that it is mounted where the site file or the command line says, then do the step again."),
+    "MEDIUM-READ-ONLY": Code(_USAGE, "A medium can't be written to.", "Mount it for writing or take off its write protection, or take another medium, then do the step again."),
+    "MEDIUM-NOT-EMPTY": Code(_USAGE, "A medium that is to take a bundle holds something else.", "Take an empty medium; don't wipe this one before you know what is on it."),
+    "MEDIUM-FULL": Code(_USAGE, "A medium has no room for the bundle.", "Take a larger empty medium, then do the step again."),
+    "MEDIUM-DIFFERS": Code(_FAILED, "What was read back from a medium is not what was written.", "Mark the medium as faulty, keep it out of use, and do the step again with another."),
+    "MEDIUM-NO-REQUEST": Code(_USAGE, "A medium holds no request.", "Check that it is the medium from the online side; `ceremony online request` makes the folder."),
+    "MEDIUM-LINK": Code(_FAILED, "Something on a medium is a link or a special file.", "Don't use this medium. Find out who put that on it; have the request made anew on an empty medium."),
+    "MEDIUM-NAME": Code(_FAILED, "Something on a medium has a name that we don't take.", "Have the request made anew by `ceremony online request`, on an empty medium, with nothing else in the folder."),
+    "MEDIUM-TOO-LARGE": Code(_FAILED, "A request is over the caps on size, number or depth of its files.", "Have the request made anew by `ceremony online request`; docs/formats.md states the caps."),
+    "MEDIUM-TAKEN": Code(_USAGE, "The place for a copy in the ceremony's folder is taken.", "Look at what is there; if no line of the transcript speaks of it, move it out of the folder, then do the step again."),
+    "TERMINAL-MISSING": Code(_USAGE, "Standard input or the screen is not a terminal.", "Give the command in a terminal, with nothing redirected; over ssh give `ssh -t`."),
+    "TERMINAL-DUMB": Code(_USAGE, "The terminal's kind is not known, or it can't place text.", "On the Linux console type `export TERM=linux`, elsewhere `export TERM=xterm-256color`, or add --plain."),
+    "TERMINAL-NOT-UTF-8": Code(_USAGE, "The terminal's character set is not UTF-8.", "Type `export LC_ALL=C.UTF-8`, then give the command again, or add --plain."),
+    "TERMINAL-TOO-SMALL": Code(_USAGE, "The terminal has fewer than 80 columns or 24 lines.", "Make the window larger, or add --plain."),
+    "SITE-UNREADABLE": Code(_USAGE, "The site file could not be read.", "Check the path given with --site."),
+    "SITE-BROKEN": Code(_USAGE, "The site file is not TOML, or is too large.", "Mend the place that is named."),
+    "SITE-INVALID": Code(_USAGE, "The site file says something that we don't know or can't use.", "Mend each place that is named; docs/formats.md describes the file."),
+    # what a request may be refused for while it is imported
+    "REQUEST-ROOT": Code(_FAILED, "A request is for another root than this ceremony's.", "Have it made anew from the bundle of this ceremony."),
+    "REQUEST-TIME": Code(_FAILED, "A request was made at a time that this machine's clock has not reached.", "Find out which clock is wrong, that of this machine or that of the machine that packed the request."),
+    "CSR-KEY-PINNED": Code(_FAILED, "A CSR holds another key than the script pins for its name.", "Have the factory send the CSR whose key digest was approved with the script."),
+    # the commands
+    "USAGE": Code(_USAGE, "The command was given something it can't use.", "See `ceremony COMMAND --help`."),
+    "FILE-EXISTS": Code(_USAGE, "A file that is to be written is there already.", "Name another, or move it away: nothing is overwritten."),
+    "FILE-UNWRITABLE": Code(_USAGE, "A file could not be written.", "Check the path and the room on the disk."),
+    "ANCHOR-INCOMPLETE": Code(_USAGE, "A fingerprint or digest was not given whole.", "Give all 64 hex digits or all 32 words: a part proves nothing."),
+    # the script and the run
+    "FOLDER-UNWRITABLE": Code(_USAGE, "A file of the ceremony's folder could not be read or written.", "Make room or mend the disk, then choose to try again."),
+    "TOKEN-HOLDS-OBJECTS": Code(_TOKEN, "A token that is to be adopted must hold nothing, and it does.", "Take another token, or have its vendor's tools clear it; this tool does not."),
+    "ROOT-NOT-ON-TOKEN": Code(_TOKEN, "The token does not hold the key of this root.", "Put in the token that does; compare the serial with the report of the last ceremony."),
+    "SCRIPT-INVALID": Code(_USAGE, "The ceremony script says something that can't hold.", "Mend each place that is named, then `ceremony check SCRIPT`. The digest changes: have it approved anew."),
+    "SCRIPT-UNREADABLE": Code(_USAGE, "The ceremony script could not be read.", "Check the path."),
+    "NOT-BUILT": Code(_REFUSED, "This part of the design is not built in this version, and is not passed over.", "Leave it out, or use a version that has it."),
+    "SIGNATURE-GIVEN-UP": Code(_FAILED, "A signature without which the ceremony can't go on was given up.", "Abort (F10), and hold a new ceremony; the serial number belongs on the next CRL."),
+    "MODULE-IS-SOFTWARE": Code(_REFUSED, "The PKCS#11 module keeps keys in software; a root key does not belong there.", "Use a hardware token, or `ceremony rehearse` for a rehearsal."),
+    "MODULE-NOT-SOFTWARE": Code(_REFUSED, "A rehearsal makes a token of its own and throws it away; this module is not known to be one for that.", "Leave --module out: then SoftHSM is used."),
+    "MODULE-NOT-NAMED": Code(_USAGE, "The site file names no PKCS#11 module.", "Give --site FILE with [module] path and [tokens] primary; `ceremony doctor` helps to find them."),
+    "OUTBOX-NOT-NAMED": Code(_USAGE, "No medium is named for what leaves.", "Give --outbox DIR, or [media] outbox in the site file."),
+    "INBOX-NOT-NAMED": Code(_USAGE, "No medium is named for what comes in.", "Give --inbox DIR, or [media] inbox in the site file."),
+    "PREVIOUS-MISSING": Code(_USAGE, "The script starts from an earlier ceremony, and its bundle was not given.", "Give --previous BUNDLE."),
+    "PREVIOUS-REFUSED": Code(_FAILED, "The bundle of the earlier ceremony does not verify, or is not the one the script names.", "Look at `ceremony verify BUNDLE`; take the bundle whose fingerprint is in the script."),
+    "RANDOM-WEAK": Code(_TOKEN, "A generator of random numbers gave what can't be random.", "Do not go on with this token. Pause, and tell its maker."),
+    "INTERNAL": Code(_FAILED, "The program met something it was not written for.", "The record holds what was announced: `ceremony resume --dir DIR` goes on. Report the code and the command."),
+    # the faces
+    "ANSWERS-BROKEN": Code(_USAGE, "The answers file is not TOML.", "Mend the line that is named."),
+    "ANSWERS-UNKNOWN": Code(_USAGE, "The answers file has an entry that means nothing to this script.", "Mend or remove the entry; a place reads <step number or kind>/<key of the question>."),
+    "ANSWERS-UNUSED": Code(_USAGE, "Entries of the answers file were not asked for.", "Remove them, or mend their places; the record itself stands as it was made."),
+    "ANSWERS-MISSING": Code(_USAGE, "A question needs an answer that the answers file does not have.", "Add the entry that is named, then `ceremony resume --dir DIR`."),
+    "ANSWERS-REFUSED": Code(_USAGE, "An unattended run got the same question again and again.", "See what was refused in the lines above, and mend the answers file."),
+    "SECRET-NEEDS-PERSON": Code(_USAGE, "Activation data can be typed only by a person at a terminal.", "Run the command in a terminal; in a script use `ceremony rehearse`, which needs no real secret."),
+}

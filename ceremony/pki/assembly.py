@@ -1,0 +1,114 @@
+"""From a profile, keys, a serial and a signature made elsewhere to the bytes of a certificate (RFC 5280 section 4.1).
+
+The same input gives the same bytes to sign, always: nothing here reads a clock or a generator of random
+numbers. The order of the extensions is part of that: bundles of earlier years are compared byte for byte.
+"""
+
+from typing import Any, NoReturn
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ceremony.pki.profiles import EXTENDED_KEY_USAGES, CertificateProfile
+from ceremony.pki.signatures import algorithm_for, hash_of, issuer_key
+
+
+def assemble(
+    profile: CertificateProfile, subject_public_key_der: bytes, issuer_public_key_der: bytes, serial: int, signature: bytes
+) -> tuple[bytes, bytes]:
+    """The to-be-signed bytes, and the certificate with this signature around them, both DER. Keys are SPKI, DER.
+
+    The signature is not looked at. Raises ValueError for a key that cannot be used or a serial that has no encoding.
+    """
+    subject_key, signing_key = issuer_key(subject_public_key_der), issuer_key(issuer_public_key_der)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(subject_key)
+    builder = (
+        x509.CertificateBuilder()
+        .issuer_name(profile.issuer)
+        .subject_name(profile.subject)
+        .public_key(subject_key)
+        .serial_number(serial)
+        .not_valid_before(profile.not_before)
+        .not_valid_after(profile.not_after)
+        .add_extension(x509.BasicConstraints(ca=profile.path_length is not None, path_length=profile.path_length), critical=True)
+        .add_extension(_key_usage(profile.key_usage), critical=True)
+    )
+    if profile.extended_key_usage:
+        usages = x509.ExtendedKeyUsage(EXTENDED_KEY_USAGES[usage] for usage in profile.extended_key_usage)
+        builder = builder.add_extension(usages, critical=False)
+    issuer_identifier = profile.issuer_key_identifier or x509.SubjectKeyIdentifier.from_public_key(signing_key).digest
+    builder = builder.add_extension(identifier, critical=False)
+    builder = builder.add_extension(x509.AuthorityKeyIdentifier(issuer_identifier, None, None), critical=False)
+    stand_in: _StandInEcKey | _StandInRsaKey
+    if isinstance(signing_key, rsa.RSAPublicKey):
+        stand_in = _StandInRsaKey(signing_key, signature)
+    else:
+        stand_in = _StandInEcKey(signing_key, signature)
+    certificate = builder.sign(stand_in, hash_of(algorithm_for(issuer_public_key_der)))
+    return stand_in.signed, certificate.public_bytes(Encoding.DER)
+
+
+def _key_usage(usages: tuple[str, ...]) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature="digitalSignature" in usages,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign="keyCertSign" in usages,
+        crl_sign="cRLSign" in usages,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _refuse(*_parameters: Any) -> NoReturn:
+    raise TypeError("the private key is on the token")
+
+
+_ON_THE_TOKEN: Any = _refuse
+
+
+class _StandInEcKey(ec.EllipticCurvePrivateKey):
+    """Stands where a private key is wanted: keeps the bytes it is to sign, and answers with a signature made elsewhere."""
+
+    def __init__(self, public_key: ec.EllipticCurvePublicKey, signature: bytes) -> None:
+        self._public_key, self._signature, self.signed = public_key, signature, b""
+
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        return self._public_key
+
+    @property
+    def curve(self) -> ec.EllipticCurve:
+        return self._public_key.curve
+
+    @property
+    def key_size(self) -> int:
+        return self._public_key.key_size
+
+    def sign(self, data: Any, signature_algorithm: Any) -> bytes:
+        self.signed = bytes(data)
+        return self._signature
+
+    exchange = private_numbers = private_bytes = __copy__ = __deepcopy__ = _ON_THE_TOKEN
+
+
+class _StandInRsaKey(rsa.RSAPrivateKey):
+    """The same for RSA."""
+
+    def __init__(self, public_key: rsa.RSAPublicKey, signature: bytes) -> None:
+        self._public_key, self._signature, self.signed = public_key, signature, b""
+
+    def public_key(self) -> rsa.RSAPublicKey:
+        return self._public_key
+
+    @property
+    def key_size(self) -> int:
+        return self._public_key.key_size
+
+    def sign(self, data: bytes, padding: Any, algorithm: Any) -> bytes:
+        self.signed = bytes(data)
+        return self._signature
+
+    decrypt = private_numbers = private_bytes = __copy__ = __deepcopy__ = _ON_THE_TOKEN

@@ -1,0 +1,352 @@
+"""The one loop. A face asks and tells, a room does, the transcript remembers; steps say what and in which order.
+
+An intent is written before each act and a result after it. When the record holds an intent without a
+result, the loop looks before it does (design, rule 7). The open step is replayed with its recorded answers.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from ceremony.engine.answers import LONGEST_TEXT, problem_with, problem_with_text, settled
+from ceremony.engine.facts import answers, facts_of, finished_steps, intends, known, open_intent, value_of
+from ceremony.engine.machine_check import machine_is_fit
+from ceremony.engine.recovery import Recovery
+from ceremony.engine.step import Act, Ask, Face, Interrupt, Interrupted, Known, Notice, Request, Room, Run, Secret, Show, Step, Write
+from ceremony.errors import CeremonyError, ExitCode
+from ceremony.transcript import Line, LineType, Transcript
+
+
+@dataclass(eq=False)
+class Stopped(Exception):
+    """The session ended before the last step: a crossing, a pause, an abort, an error or a signal.
+
+    All are recorded, but for an error of the record itself.
+    """
+
+    reason: str
+    exit_code: int
+    text: str = ""
+
+
+class RecordStops(Exception):
+    """The record can't be written, or does not fit its script: nothing more is done or written, and the session ends."""
+
+    def __init__(self, error: CeremonyError) -> None:
+        super().__init__(error.what)
+        self.error = error
+
+
+def conduct(script: Any, transcript: Transcript, face: Face, room: Room) -> str:
+    """Conducts the ceremony from where its record stands to its end, and returns the last seal's fingerprint (hex).
+
+    Raises Stopped. The first line (`opened`) or the line that follows a pause (`resumed`) stands already.
+    """
+    session = Session(script, transcript, face, room)
+    try:
+        for number, step in enumerate(script.steps, 1):
+            if number > finished_steps(transcript.lines):
+                session.conduct_step(number, step)
+    except RecordStops as stops:
+        face.tell(Notice(kind="error", lines=tuple(stops.error.lines())))
+        raise Stopped("error", stops.error.exit_code, stops.error.what) from stops
+    finally:
+        room.lock()
+    return next(line.sha256 for line in reversed(transcript.lines) if line.type == "sealed")
+
+
+class Session:
+    """One session: from `opened` or `resumed` to its end."""
+
+    def __init__(self, script: Any, transcript: Transcript, face: Face, room: Room) -> None:
+        self.transcript, self.face, self.room, self._script = transcript, face, room, script
+        self._number = 0
+        self._step: Step = script.steps[0]
+        self._known: Known = known(script, transcript.lines, 1)
+        self._machine_is_stale = False
+        self._aside = False
+
+    # a step
+
+    def conduct_step(self, number: int, step: Step) -> None:
+        """One step, live or replayed as far as the record goes."""
+        self._number, self._step = number, step
+        lines = self.transcript.lines
+        self._known = known(self._script, lines, number)
+        facts = facts_of(lines, number)
+        self._machine_is_stale = any(fact.data.get("verb") == "check-machine" for fact in facts)
+        if not any(line.step == number and line.type == "step-started" for line in lines):
+            self.append("step-started", {"kind": step.__struct_config__.tag, "title": step.title}, actor=step.actor)
+        self.face.tell(Notice(kind="step-started", step=number, lines=(step.title, *step.say.splitlines())))
+        try:
+            products = self._run(step.run(self._known), facts)
+        except Interrupted as interrupted:
+            self._stop(interrupted.interrupt)
+        except CeremonyError as refused:
+            self._refused(refused)
+        if facts:
+            raise self._mismatch(facts[0], f"is not asked for by step {number}")
+        if not step.keeps_login:
+            self.room.lock()
+        if self.transcript.lines[-1].type == "closed":
+            return
+        line = self.append("step-finished", {"products": products}, actor=step.actor)
+        self.face.tell(Notice(kind="step-finished", step=number, time=line.time))
+
+    def _run(self, run: Run, facts: deque[Line]) -> dict[str, Any]:
+        value: Any = None
+        while True:
+            # Only the step's own end may count as its end: nothing else is inside this `try`.
+            try:
+                request = run.send(value)
+            except StopIteration as end:
+                return dict(end.value or {})
+            value = None
+            if not isinstance(request, Show):
+                value = self._replayed(request, facts.popleft()) if facts else self._live(request)
+            elif not facts:
+                self._show(request)
+
+    def _replayed(self, request: Request, fact: Line) -> Any:
+        if not answers(fact, request, self.transcript.lines):
+            raise self._mismatch(fact, f"({fact.type}) is not what step {self._number} asks for here")
+        return value_of(fact)
+
+    def _mismatch(self, line: Line, why: str) -> RecordStops:
+        return RecordStops(
+            CeremonyError("RECORD-MISMATCH", f"Line {line.seq} of the transcript {why}.", state="The record was not changed.")
+        )
+
+    def _live(self, request: Request) -> Any:
+        undecided = None if self._aside else self.undecided
+        if undecided and not (isinstance(request, Act) and intends(undecided, request)):
+            raise self._mismatch(undecided, f"intends something else than step {self._number} does here")
+        match request:
+            case Ask():
+                return self.answer(request)
+            case Act():
+                return self._act(request, undecided)
+            case Write():
+                return self._write(request)
+        raise TypeError(request)
+
+    def _show(self, show: Show) -> None:
+        if show.lines:
+            self.face.tell(Notice(kind="info", lines=show.lines))
+        if show.fingerprint:
+            self.face.tell(Notice(kind="fingerprint", facts={"fingerprint": show.fingerprint}))
+
+    def _write(self, write: Write) -> str:
+        line = self.append(write.type, write.data, actor=write.by)
+        if write.type == "paused":
+            raise Stopped("crossing", ExitCode.DONE, write.data["text"])
+        return line.sha256
+
+    # questions
+
+    def answer(self, ask: Ask, *, recovery: bool = False) -> str:
+        """Asks until the answer fits, records it, and returns it. `recovery`: not one of the step's own questions."""
+        value = self.ask(ask)
+        person = self._known.person(ask.by)
+        data: dict[str, Any] = {
+            "key": ask.key,
+            "text": ask.text,
+            "value": value,
+            "by": ask.by,
+            "name": person.name,
+            "role": person.role,
+            "digest": ask.digest,
+        }
+        if recovery:
+            data["recovery"] = True
+        self.append("ordered" if ask.order else "confirmed", data, actor=ask.by)
+        return value
+
+    def ask(self, ask: Ask) -> str:
+        """Asks until the answer fits; not recorded. Interrupts are dealt with here."""
+        while True:
+            try:
+                reply = self.face.ask(ask)
+            except CeremonyError as failed:
+                self._pause_for(failed)
+            if isinstance(reply, Interrupt):
+                self._interrupted(reply, ask.by)
+                continue
+            problem = problem_with(ask, reply.value)
+            if problem is None:
+                return settled(ask, reply.value)
+            self.face.tell(Notice(kind="error", lines=(problem,)))
+
+    def secret(self, secret: Secret) -> bytearray:
+        """Activation data on its way to the room, which wipes it. Raises Interrupted when somebody would rather stop."""
+        while True:
+            try:
+                reply = self.face.secret(secret)
+            except CeremonyError as failed:
+                self._pause_for(failed)
+            if isinstance(reply, bytearray):
+                return reply
+            self._interrupted(reply, secret.by)
+
+    def _interrupted(self, interrupt: Interrupt, by: str) -> None:
+        """Records a deviation, and returns to ask again. Raises Interrupted for all else."""
+        if interrupt.kind != "deviation":
+            raise Interrupted(interrupt)
+        if problem := problem_with_text(interrupt.text, least=1):
+            self.face.tell(Notice(kind="error", lines=(problem,)))
+            return
+        who = interrupt.by if any(participant.id == interrupt.by for participant in self._script.participants) else by
+        person = self._known.person(who)
+        text = interrupt.text.strip()
+        self.append("deviation", {"class": "note", "text": text, "by": [{"id": who, "name": person.name}]}, actor=who)
+        self.face.tell(Notice(kind="info", lines=("Deviation recorded: " + text,)))
+
+    def decide(self, error: CeremonyError) -> bool:
+        """Tells an error and lets the actor choose; returns when it is to be tried again, and whether somebody insists."""
+        self.face.tell(Notice(kind="error", lines=tuple(error.lines())))
+        choices = ("pause", error.insist or "again", "abort")
+        text = "The act did not succeed. What now?"
+        choice = self.ask(Ask(key="after-error", text=text, by=self._step.actor, shown=tuple(error.lines()), choices=choices))
+        if choice == "pause":
+            self._pause_for(error, told=True)
+        if choice == "abort":
+            self._stop(Interrupt(kind="abort", text=error.what))
+        return choice == error.insist
+
+    # acts
+
+    @property
+    def undecided(self) -> Line | None:
+        """The intent of the open step whose outcome the record does not hold."""
+        return open_intent(self.transcript.lines, self._number)
+
+    def _act(self, act: Act, undecided: Line | None) -> dict[str, Any]:
+        if act.login and self._machine_is_stale:
+            self._check_machine_again()
+        return Recovery(self).of(act) if undecided else self.do(act)
+
+    def do(self, act: Act) -> dict[str, Any]:
+        """Intent, act, result. A failure with a known outcome is recorded and may be tried again."""
+        while True:
+            self.log_in_for(act)
+            self.append("intent", {"key": act.key, "verb": act.verb, "args": act.args})
+            try:
+                value = self.finish(act)
+            except CeremonyError as undecided:
+                self.decide(undecided)
+                return Recovery(self).of(act)
+            if value is not None:
+                return value
+
+    def finish(self, act: Act) -> dict[str, Any] | None:
+        """Does an act whose intent stands, and records its result; None when it failed, that is recorded, and it is to be tried again.
+
+        Raises CeremonyError when it is not known whether it was done, or what it left: then its intent stays open.
+        """
+        self.face.tell(Notice(kind="working", lines=(act.waiting or f"Waiting: {act.verb}",)))
+        try:
+            value = self.room.do(act, self.secret)
+        except CeremonyError as failed:
+            if failed.outcome_unknown or act.after_crash == "destroy-first":
+                raise
+            self.append("result", {"key": act.key, "verb": act.verb, "error": {"code": failed.code, "what": failed.what}})
+            self.decide(failed)
+            return None
+        return self.record(act, value)
+
+    def record(self, act: Act, value: dict[str, Any]) -> dict[str, Any]:
+        """Writes the result of an act."""
+        line = self.append("result", {"key": act.key, "verb": act.verb, "value": value})
+        if facts := _status(act.verb, value, line.time):
+            self.face.tell(Notice(kind="status", facts=facts))
+        return value
+
+    def log_in_for(self, act: Act) -> None:
+        """Unlocks the token when the act needs it: a resource, asked for again after each pause."""
+        insist = False
+        while act.login and not self.room.unlocked:
+            login = {"key": "login", "verb": "login", "resource": True}
+            self.append("intent", {**login, "args": {}})
+            try:
+                facts = self.room.unlock(self.secret, insist)
+            except CeremonyError as failed:
+                self.append("result", {**login, "error": {"code": failed.code, "what": failed.what}})
+                insist = self.decide(failed)
+            else:
+                self.append("result", {**login, "value": facts})
+
+    def _check_machine_again(self) -> None:
+        """The machine was checked in this step before an interruption, and its root was not used yet: checked anew (design, rule 9)."""
+        actor, confirmer = self.people_of_step[:2]
+        self._aside = True
+        try:
+            self._run(machine_is_fit("machine/again", self._known, actor, confirmer), deque())
+        finally:
+            self._aside = False
+        self._machine_is_stale = False
+
+    # the record, and the ways out
+
+    def append(self, type: LineType, data: dict[str, Any], *, actor: str | None = None) -> Line:
+        """Writes a line of this step. Raises RecordStops."""
+        if self._aside and type in ("confirmed", "ordered", "intent", "result", "deviation"):
+            data = {**data, "recovery": True}
+        try:
+            return self.transcript.append(type, data, step=self._number, actor=actor)
+        except CeremonyError as failed:
+            raise RecordStops(failed) from failed
+
+    def _stop(self, interrupt: Interrupt) -> NoReturn:
+        """Records an operator's stop and ends the session."""
+        self.room.lock()
+        text = "".join(character if character.isprintable() else " " for character in interrupt.text)[:LONGEST_TEXT]
+        if interrupt.kind == "abort":
+            self.append("aborted", {"text": text}, actor=interrupt.by or None)
+            raise Stopped("aborted", ExitCode.ABORTED, text)
+        reason = "signal" if interrupt.kind == "signal" else "operator"
+        self._paused({"reason": reason, "text": text})
+        raise Stopped(reason, interrupt.exit_code, text)
+
+    def _refused(self, error: CeremonyError) -> NoReturn:
+        """The step itself says no: to try again would say the same. The ways out are a pause and, for good, an abort (design, rule 10)."""
+        self.room.lock()
+        self.face.tell(Notice(kind="error", lines=tuple(error.lines())))
+        ask = Ask(
+            key="after-refusal",
+            text="The ceremony can't go on like this. Pause, or abort it for good?",
+            by=self._step.actor,
+            shown=tuple(error.lines()),
+            choices=("pause", "abort"),
+        )
+        try:
+            choice = self.ask(ask)
+        except Interrupted as interrupted:
+            self._stop(interrupted.interrupt)
+        if choice == "abort":
+            self._stop(Interrupt(kind="abort", text=error.what))
+        self._pause_for(error, told=True)
+
+    def _pause_for(self, error: CeremonyError, *, told: bool = False) -> NoReturn:
+        if not told:
+            self.face.tell(Notice(kind="error", lines=tuple(error.lines())))
+        self.room.lock()
+        self._paused({"reason": "error", "text": error.what, "code": error.code})
+        raise Stopped("error", error.exit_code, error.what)
+
+    def _paused(self, data: dict[str, Any]) -> None:
+        line = self.append("paused", data)
+        self.face.tell(Notice(kind="fingerprint", facts={"fingerprint": line.sha256}))
+
+    @property
+    def people_of_step(self) -> tuple[str, ...]:
+        """Actor and confirmers of the open step, the actor first."""
+        return (self._step.actor, *self._step.confirm)
+
+
+def _status(verb: str, value: dict[str, Any], time: str) -> dict[str, str]:
+    """What the header of a screen shows of a result: the token in use, and how cut off the machine was when."""
+    if verb == "check-machine":
+        found = sum(finding["verdict"] == "found" for finding in value["findings"])
+        return {"air gap": f"{f'{found} FOUND' if found else 'ok'} {time[11:16]}Z"}
+    token = value if "pin_tries" in value else value.get("token", {})
+    return {"token": token["serial"] or "blank"} if token else {}

@@ -1,0 +1,117 @@
+"""What the record says has happened, folded from its lines. Facts survive a pause; resources do not and are not here."""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ceremony.engine.answers import problem_with
+from ceremony.engine.step import Act, Ask, Known, Person, Request, Write
+from ceremony.transcript import Line
+
+_REPLAYED = ("confirmed", "ordered", "signed-off", "sealed", "closed")
+
+
+def finished_steps(lines: Sequence[Line]) -> int:
+    """How many steps are done."""
+    return sum(line.type == "step-finished" for line in lines)
+
+
+def known(script: Any, lines: Sequence[Line], step: int) -> Known:
+    """What step number `step` (from 1) may know: what was before it. Nothing of its own lines, so that its replay is the same."""
+    before = [line for line in lines if line.step is None or line.step < step]
+    products: dict[str, Any] = {}
+    for line in before:
+        if line.type == "step-finished":
+            products |= line.data["products"]
+    return Known(
+        script=script,
+        products=products,
+        opened=lines[0].data,
+        step=step,
+        people=people_here(before),
+        artifacts=tuple(
+            line.data["value"]
+            for line in before
+            if line.type == "result" and line.data["verb"] == "write-artifact" and "value" in line.data
+        ),
+        seals=tuple(line.sha256 for line in before if line.type == "sealed"),
+        deviations=sum(line.type == "deviation" for line in before),
+    )
+
+
+def people_here(lines: Sequence[Line]) -> dict[str, Person]:
+    """Who answered the last roll-call, by participant's id; nobody before the first."""
+    for line in reversed(lines):
+        if line.type == "step-finished" and "people" in line.data["products"]:
+            return {id: msgspec.convert(person, Person) for id, person in line.data["products"]["people"].items()}
+    return {}
+
+
+def facts_of(lines: Sequence[Line], step: int) -> deque[Line]:
+    """The recorded answers to what this step asked for, in order: what a replay of the step is fed."""
+    return deque(line for line in lines if line.step == step and _is_fact(line))
+
+
+def _is_fact(line: Line) -> bool:
+    if _is_aside(line):
+        return False
+    match line.type:
+        case "result":
+            return "value" in line.data
+        case "deviation":
+            return bool(line.data["class"] == "override")
+        case "paused":
+            return bool(line.data["reason"] == "crossing")
+        case _:
+            return line.type in _REPLAYED
+
+
+def _is_aside(line: Line) -> bool:
+    """A login, or what was done to settle an interruption: the step itself did not ask for it."""
+    return bool(line.data.get("resource", False) or line.data.get("recovery", False))
+
+
+def open_intent(lines: Sequence[Line], step: int, before: int | None = None) -> Line | None:
+    """The intent of this step whose outcome the record does not hold: it may or may not have been done.
+
+    `before` is the number of a line: then what was open when that line was written.
+    """
+    for place in range(len(lines) if before is None else before - 1, 0, -1):
+        line = lines[place - 1]
+        if line.step not in (step, None):
+            return None
+        if line.type in ("intent", "result") and not _is_aside(line):
+            return line if line.type == "intent" else None
+    return None
+
+
+def answers(fact: Line, request: Request, lines: Sequence[Line]) -> bool:
+    """Whether this line is the recorded answer to what the step asks for now, and would be taken as one today."""
+    match request:
+        case Ask():
+            same = (fact.type, fact.data.get("key"), fact.data.get("by")) == (
+                "ordered" if request.order else "confirmed",
+                request.key,
+                request.by,
+            )
+            return same and problem_with(request, str(fact.data["value"])) is None
+        case Act():
+            if (fact.type, fact.data.get("key"), fact.data.get("verb")) != ("result", request.key, request.verb):
+                return False
+            intent = open_intent(lines, fact.step or 0, before=fact.seq)
+            return intent is not None and intends(intent, request)
+        case Write():
+            return fact.type == request.type and fact.data == request.data
+    return False
+
+
+def intends(intent: Line, act: Act) -> bool:
+    """Whether this intent is for this very act."""
+    return (intent.data["key"], intent.data["verb"], intent.data["args"]) == (act.key, act.verb, act.args)
+
+
+def value_of(fact: Line) -> Any:
+    """What the step received for this fact."""
+    return fact.data["value"] if fact.type in ("confirmed", "ordered", "result") else fact.sha256

@@ -1,0 +1,391 @@
+"""The ceremony script: TOML in, a checked `Script` out, with every problem told at once.
+
+tomllib names the place of a broken TOML; what is well-formed but wrong is named by its key path.
+"""
+
+import datetime as dt
+import difflib
+import tomllib
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+
+import msgspec
+
+from ceremony.engine.answers import folded
+from ceremony.engine.check import impossible_steps
+from ceremony.engine.step import Person, Step
+from ceremony.errors import CeremonyError
+from ceremony.pki.names import parse_name, shown_text
+from ceremony.pki.profiles import CertificateProfile, ProfileTable, RootTable, intermediate_profile, proof_profile, root_profile
+from ceremony.steps import NOT_BUILT, AnyStep
+from ceremony.steps.roll_call import ABSENT
+from ceremony.words import sha256_hex
+
+LARGEST_SCRIPT = 256 << 10
+"""A script is at most 256 KiB."""
+
+Role = Literal["administrator", "crypto-officer", "custodian", "witness", "auditor", "observer"]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$(?!\n)")]
+HexDigest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+PersonName = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the script: unknown keys are errors."""
+
+
+class Window(_Table, frozen=True):
+    """`[window]`: the days on which it may run, both included."""
+
+    first: dt.date = msgspec.field(name="from")
+    last: dt.date = msgspec.field(name="to")
+
+    def problem_with(self, day: str) -> str | None:
+        """Why this day (YYYY-MM-DD) is outside; None when it is inside."""
+        if self.first.isoformat() <= day <= self.last.isoformat():
+            return None
+        return f"{day} is outside the window that the script allows, {self.first} to {self.last}"
+
+
+class Intermediate(_Table, frozen=True):
+    """An entry of `[[intermediates]]`: a name that may be certified, and under which profile. A pinned key needs no paper form."""
+
+    name: Name
+    profile: str
+    spki_sha256: HexDigest | None = None
+
+
+class Proof(_Table, frozen=True):
+    """An entry of `[[proofs]]`: the service to which possession is proved, and the certificate's name there (the root's label)."""
+
+    service: Name
+    certificate: Name
+
+
+class ActivationSo(_Table, frozen=True):
+    """`[activation.so]`: how the SO PIN is held."""
+
+    kind: Literal["pin", "shared-pin", "pin-pad"]
+
+
+class Activation(_Table, frozen=True):
+    """`[activation]`: how the token is unlocked. Only `pin` is built."""
+
+    kind: Literal["pin", "shared-pin", "pin-pad"]
+    so: ActivationSo | None = None
+    threshold: int | None = None
+    holders: tuple[str, ...] = ()
+
+
+class Backup(_Table, frozen=True):
+    """`[backup]`: required, without default. `none` needs a reason and who owns the risk."""
+
+    kind: Literal["none", "vendor-clone", "twin-root"]
+    reason: str = ""
+    owner: str = ""
+
+
+class Participant(_Table, frozen=True):
+    """An entry of `[[participants]]`: a place in the room, who fills it, who else may."""
+
+    id: Name
+    name: PersonName
+    role: Role
+    alternates: tuple[PersonName, ...] = ()
+    credential: str | None = None
+
+
+class Start(_Table, frozen=True):
+    """`[world]`: what the script starts from."""
+
+    token: Literal["blank", "ready"] = "blank"
+    root: Literal["absent", "present"] = "absent"
+
+
+class Previous(_Table, frozen=True):
+    """`[previous]`: the fingerprint of the ceremony before, so that an approved script is used once."""
+
+    fingerprint: HexDigest
+
+
+class Script(_Table, frozen=True):
+    """A ceremony script, as reviewed and approved by its digest."""
+
+    format: Literal[1]
+    id: Name
+    title: Text
+    policy: Literal["private-iot-root", "public-trust"]
+    evidence: Literal["witness", "video", "qualified-auditor"]
+    window: Window
+    root: RootTable
+    activation: Activation
+    backup: Backup
+    participants: tuple[Participant, ...]
+    steps: tuple[AnyStep, ...]
+    sign_off: Literal["typed", "credential"] = "credential"
+    max_batch: Annotated[int, msgspec.Meta(ge=1, le=100)] = 25
+    profiles: dict[str, ProfileTable] = {}
+    intermediates: tuple[Intermediate, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+    world: Start = Start()
+    previous: Previous | None = None
+
+    def person(self, id: str) -> Person:
+        """The participant of this id as the script names them."""
+        participant = next(entry for entry in self.participants if entry.id == id)
+        return Person(participant.name, participant.role)
+
+
+class Problem(NamedTuple):
+    """Something wrong with a script: where (key path), what, and whether it is only not built yet."""
+
+    where: str
+    what: str
+    not_built: bool = False
+
+
+class ScriptRefused(CeremonyError):
+    """A script with problems; `problems` lists them all."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        code = "NOT-BUILT" if all(problem.not_built for problem in problems) else "SCRIPT-INVALID"
+        listed = "; ".join(f"{problem.where}: {problem.what}" if problem.where else problem.what for problem in problems)
+        super().__init__(code, f"The script has {len(problems)} problem{'s' * (len(problems) > 1)}: {listed}.", state="Nothing was begun.")
+        self.problems = problems
+
+    def lines(self) -> list[str]:
+        """The four parts, with a line for each problem."""
+        listed = [f"  {problem.where}: {problem.what}" if problem.where else f"  {problem.what}" for problem in self.problems]
+        return [
+            f"What happened: the script has {len(self.problems)} problem{'s' * (len(self.problems) > 1)}:",
+            *listed,
+            f"State: {self.state}",
+            f"Do now: {self.do_now}",
+            f"Code: {self.code}",
+        ]
+
+
+def read_script(octets: bytes) -> Script:
+    """A script's bytes (UTF-8 TOML) as a Script that can hold. Raises ScriptRefused with all its problems."""
+    if len(octets) > LARGEST_SCRIPT:
+        raise ScriptRefused([Problem("", f"the script is larger than {LARGEST_SCRIPT} bytes")])
+    try:
+        document = tomllib.loads(octets.decode())
+    except (ValueError, RecursionError) as broken:
+        # Not only TOMLDecodeError: an integer of thousands of digits and nesting of thousands of levels come as they are.
+        raise ScriptRefused([Problem("", shown_text(f"not TOML: {broken}"))]) from broken
+    problems: list[Problem] = []
+    script = _converted(document, Script, "", problems)
+    if problems:
+        raise ScriptRefused(problems)
+    assert isinstance(script, Script)  # noqa: S101 - for the type checker: without problems it is one
+    problems = [*problems_with(script)]
+    if problems:
+        raise ScriptRefused(problems)
+    return script
+
+
+def script_digest(octets: bytes) -> str:
+    """SHA-256 (hex) of the script's exact bytes: what people approve."""
+    return sha256_hex(octets)
+
+
+def problems_with(script: Script) -> Iterator[Problem]:
+    """All that is wrong with a well-formed script: what is not built, people, names, dates, and the order of steps."""
+    not_built = [*_not_built(script)]
+    yield from not_built
+    yield from _problems_with_people(script)
+    yield from _problems_with_names(script)
+    yield from _problems_with_dates(script)
+    for number, what in impossible_steps(script):
+        yield Problem(f"steps[{number}] {shown_text(script.steps[number - 1].title)!r}" if script.steps else "steps", what)
+
+
+def _converted(value: Any, kind: Any, where: str, problems: list[Problem]) -> Any:
+    """`value` as `kind`; what does not fit goes to `problems`, one by one, and the rest is still looked at."""
+    if kind is AnyStep:
+        return _step(value, where, problems)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return _struct(value, kind, where, problems)
+    arguments = [argument for argument in get_args(kind) if argument is not type(None)]
+    if get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(_converted(item, arguments[0], f"{where}[{number}]", problems) for number, item in enumerate(value, 1))
+    if get_origin(kind) is dict and isinstance(value, dict):
+        return {key: _converted(item, arguments[1], f"{where}.{shown_text(key)}", problems) for key, item in value.items()}
+    if len(arguments) == 1 and isinstance(arguments[0], type) and issubclass(arguments[0], msgspec.Struct):
+        return _converted(value, arguments[0], where, problems)
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as wrong:
+        problems.append(Problem(where, shown_text(str(wrong)[:1].lower() + str(wrong)[1:])))
+        return None
+
+
+def _struct(value: Any, kind: type[msgspec.Struct], where: str, problems: list[Problem], also: tuple[str, ...] = ()) -> Any:
+    if not isinstance(value, dict):
+        problems.append(Problem(where, "must be a table"))
+        return None
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    before = len(problems)
+    for key in value:
+        if key not in fields and key not in also:
+            problems.append(_unknown(key, [*fields, *also], where))
+    given: dict[str, Any] = {}
+    for name, field in fields.items():
+        path = f"{where}.{name}" if where else name
+        if name in value:
+            given[field.name] = _converted(value[name], field.type, path, problems)
+        elif field.required:
+            problems.append(Problem(path, "is missing"))
+    return kind(**given) if len(problems) == before else None
+
+
+_NOT_BUILT_TABLES = ("revoke", "tool")
+
+
+def _unknown(key: str, names: list[str], where: str) -> Problem:
+    path = f"{where}.{shown_text(key)}" if where else shown_text(key)
+    if not where and key in _NOT_BUILT_TABLES:
+        return Problem(path, "this table is not built yet", not_built=True)
+    if where.startswith("intermediates[") and key == "reissue":
+        return Problem(path, "re-issue is not built yet", not_built=True)
+    near = difflib.get_close_matches(key, names, 1)
+    return Problem(path, f"unknown key; did you mean {near[0]!r}?" if near else f"unknown key; known here: {', '.join(names)}")
+
+
+def _step(value: Any, where: str, problems: list[Problem]) -> Any:
+    kinds: dict[str, type[Step]] = {str(kind.__struct_config__.tag): kind for kind in get_args(AnyStep)}
+    if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
+        problems.append(Problem(f"{where}.kind", "is missing"))
+        return None
+    tag = value["kind"]
+    if tag in NOT_BUILT:
+        problems.append(Problem(f"{where}.kind", f"the step kind {tag!r} is not built yet", not_built=True))
+        return None
+    if tag not in kinds:
+        near = difflib.get_close_matches(tag, kinds, 1)
+        problems.append(
+            Problem(f"{where}.kind", f"unknown step kind {shown_text(tag)!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        )
+        return None
+    return _struct(value, kinds[tag], where, problems, also=("kind",))
+
+
+def _not_built(script: Script) -> Iterator[Problem]:
+    if script.policy != "private-iot-root":
+        yield Problem("policy", f"{script.policy!r} is not built yet: its profiles do not exist", not_built=True)
+    if script.sign_off != "typed":
+        yield Problem("sign_off", "sign-off by credential is not built yet", not_built=True)
+    if any(participant.credential for participant in script.participants):
+        yield Problem("participants", "credentials are not built yet", not_built=True)
+    if script.evidence == "qualified-auditor" or script.evidence == "video":
+        yield Problem("evidence", f"{script.evidence!r} is not built yet", not_built=True)
+    for where, kind in (
+        ("activation.kind", script.activation.kind),
+        ("activation.so.kind", script.activation.so.kind if script.activation.so else "pin"),
+    ):
+        if kind != "pin":
+            yield Problem(where, f"{kind!r} is not built yet", not_built=True)
+    if script.backup.kind != "none":
+        yield Problem("backup.kind", f"{script.backup.kind!r} is not built yet", not_built=True)
+    elif not script.backup.reason.strip() or not script.backup.owner.strip():
+        yield Problem("backup", "a ceremony without a backup needs a `reason` and an `owner` of the risk")
+
+
+def _problems_with_people(script: Script) -> Iterator[Problem]:
+    ids = [participant.id for participant in script.participants]
+    for id in sorted({id for id in ids if ids.count(id) > 1}):
+        yield Problem("participants", f"the id {id!r} stands twice")
+    names = [folded(name) for participant in script.participants for name in (participant.name, *participant.alternates)]
+    for name in sorted({name for name in names if name in ("", ABSENT) or not name.isprintable()}):
+        yield Problem("participants", f"{shown_text(name)!r} can't be a name: nobody could answer to it")
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Problem("participants", f"{shown_text(name)!r} stands in two places: nobody holds two roles, not as an alternate either")
+    roles = {participant.id: participant.role for participant in script.participants}
+    if "administrator" not in roles.values():
+        yield Problem("participants", "nobody has the role administrator")
+    if not script.steps:
+        yield Problem("steps", "there are none")
+    for number, step in enumerate(script.steps, 1):
+        where = f"steps[{number}]"
+        for person in (step.actor, *step.confirm):
+            if person not in roles:
+                near = difflib.get_close_matches(person, ids, 1)
+                yield Problem(where, f"{shown_text(person)!r} is no participant" + (f"; did you mean {near[0]!r}?" if near else ""))
+            elif roles[person] == "observer":
+                yield Problem(where, f"{person!r} is an observer, who neither acts nor confirms")
+        if roles.get(step.actor) == "auditor":
+            yield Problem(where, f"{step.actor!r} is an auditor, who confirms but does not act")
+        if len(set(step.confirm) - {step.actor}) < step.confirmers:
+            yield Problem(f"{where}.confirm", f"needs {step.confirmers} other than the actor")
+        if step.actor in step.confirm or len(set(step.confirm)) < len(step.confirm):
+            yield Problem(f"{where}.confirm", "names somebody twice, or the actor")
+
+
+def _problems_with_names(script: Script) -> Iterator[Problem]:
+    for number, entry in enumerate(script.intermediates, 1):
+        if entry.profile not in script.profiles:
+            near = difflib.get_close_matches(entry.profile, script.profiles, 1)
+            yield Problem(
+                f"intermediates[{number}].profile",
+                f"no profile {shown_text(entry.profile)!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
+            )
+    for where, names in (
+        ("intermediates", [entry.name for entry in script.intermediates]),
+        ("proofs", [entry.service for entry in script.proofs]),
+    ):
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield Problem(where, f"{name!r} stands twice")
+    for number, proof in enumerate(script.proofs, 1):
+        if proof.certificate != script.root.label:
+            yield Problem(f"proofs[{number}].certificate", f"{proof.certificate!r} is not the root's label {script.root.label!r}")
+    if (script.world.root == "present") != (script.previous is not None):
+        yield Problem("world.root", 'root = "present" and [previous] go together: a later ceremony starts from the bundle of the last')
+    if script.world.root == "present" and script.world.token == "blank":
+        yield Problem("world.token", "a token that holds the root is not blank")
+
+
+def _problems_with_dates(script: Script) -> Iterator[Problem]:
+    if script.window.first > script.window.last:
+        yield Problem("window", "ends before it begins")
+        return
+    try:
+        root = root_profile(script.root, script.window.last, rehearsal=False)
+    except CeremonyError as refused:
+        yield Problem("root", shown_text(refused.what))
+        return
+    except OverflowError:
+        yield Problem("root.not_after", "is beyond the years that there are in UTC")
+        return
+    for name, table in script.profiles.items():
+        if problem := _problem_with_profile(table, root, script.window.last):
+            yield Problem(f"profiles.{shown_text(name)}", problem)
+
+
+def _problem_with_profile(table: ProfileTable, root: CertificateProfile, day: dt.date) -> str | None:
+    try:
+        intermediate_profile(table, parse_name(table.subject.replace("*", "any")), root, day)
+    except CeremonyError as refused:
+        return shown_text(refused.what)
+    except OverflowError:
+        return "not_after is beyond the years that there are in UTC"
+    return None
+
+
+def certificates_planned(script: Script) -> list[tuple[str, tuple[str, ...]]]:
+    """What would be signed on the first day of the window: a title and decoded lines for each certificate."""
+    day = script.window.first
+    root = root_profile(script.root, day, rehearsal=False)
+    planned = [] if script.world.root == "present" else [(f"root {script.root.label}", root.lines())]
+    for proof in script.proofs:
+        planned.append((f"proof of possession to {proof.service}", proof_profile("VERIFICATION-CODE-FROM-THE-SERVICE", root, day).lines()))
+    for entry in script.intermediates:
+        table = script.profiles[entry.profile]
+        planned.append(
+            (
+                f"intermediate {entry.name} (profile {entry.profile}, subject {shown_text(table.subject)})",
+                intermediate_profile(table, parse_name(table.subject.replace("*", "any")), root, day).lines(),
+            )
+        )
+    return planned

@@ -1,0 +1,42 @@
+"""The step kinds, an explicit list: what is not in it does not exist."""
+
+from ceremony.steps.adopt_token import AdoptToken
+from ceremony.steps.attest import Attest
+from ceremony.steps.certify_root import CertifyRoot
+from ceremony.steps.check_clock import CheckClock
+from ceremony.steps.check_machine import CheckMachine
+from ceremony.steps.close import Close
+from ceremony.steps.crossing import Crossing
+from ceremony.steps.generate_root import GenerateRoot
+from ceremony.steps.import_request import ImportRequest
+from ceremony.steps.initialise_token import InitialiseToken
+from ceremony.steps.lock import Lock
+from ceremony.steps.prove_possession import ProvePossession
+from ceremony.steps.record import Record
+from ceremony.steps.roll_call import RollCall
+from ceremony.steps.sign_intermediates import SignIntermediates
+from ceremony.steps.unlock import Unlock
+from ceremony.steps.use_root import UseRoot
+
+AnyStep = (
+    RollCall
+    | Attest
+    | Record
+    | CheckClock
+    | CheckMachine
+    | InitialiseToken
+    | AdoptToken
+    | Unlock
+    | Lock
+    | GenerateRoot
+    | CertifyRoot
+    | UseRoot
+    | ImportRequest
+    | ProvePossession
+    | SignIntermediates
+    | Crossing
+    | Close
+)
+
+NOT_BUILT = ("wipe-token", "change-activation", "prove-backup", "issue-crl", "capture-hsm-log", "destroy-key")
+"""Kinds of the design that this version does not have yet; a script that names one is refused (exit 7)."""

@@ -1,0 +1,76 @@
+"""generate-root: the root key comes to be on the token, never outside it (design, rule 1)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from ceremony.engine.machine_check import machine_is_fit
+from ceremony.engine.step import Act, Ask, Known, Run, Show, Step, World
+from ceremony.words import words_of
+
+
+class GenerateRoot(Step, frozen=True, tag="generate-root"):
+    """Key, label and id come from the script's [root] and from chance; each attribute is read back."""
+
+    confirmers = 1
+
+    def requires(self, world: World, script: object) -> Iterable[str]:
+        """An open token without a root, a checked machine."""
+        if world.root != "absent":
+            yield "there is a root key already"
+        yield from root_use_requires(world)
+
+    def leads_to(self, world: World, script: object) -> World:
+        """A root key without a certificate; the login ended with the step."""
+        return msgspec.structs.replace(world, root="generated", unlocked=False)
+
+    def run(self, known: Known) -> Run:
+        """Orders, generates, shows, and has the key's digest confirmed."""
+        root = known.script.root
+        confirmer = self.confirm[0]
+        yield from machine_is_fit("machine", known, self.actor, confirmer)
+        key_id = (yield Act(key="key-id", verb="random", args={"length": 16}, login=True))["hex"]
+        shown = (
+            f"A key of type {root.key} is made on the token, under the label {root.label!r}",
+            f"and the id {key_id}. It can sign and nothing else, and never leaves the token.",
+        )
+        yield Ask(key="order", text="This orders the key: type its label.", by=self.actor, shown=shown, accept=root.label)
+        yield Ask(key="agree", text="Do you agree that the key is made now?", by=confirmer, shown=shown, accept="generate")
+        args = {"label": root.label, "key_id": key_id, "key": root.key}
+        key = yield Act(
+            key="generate",
+            verb="generate-key",
+            args=args,
+            login=True,
+            after_crash="destroy-first",
+            waiting="Waiting for the token: it makes the key",
+        )
+        digest = key["public_key_sha256"]
+        yield Show(lines=("The root key is on the token.", *attribute_text(key["attributes"])))
+        for number, person in enumerate((self.actor, confirmer)):
+            words = words_of(digest)[4 * number : 4 * number + 4]
+            text = f"The {'first' if number == 0 else 'next'} four words of the public key's digest."
+            yield Ask(
+                key=f"seen/{person}", text=text, by=person, shown=attribute_text(key["attributes"]), digest=digest, accept=" ".join(words)
+            )
+        return {"root_public_key": key["public_key"], "root_public_key_sha256": digest, "root_key_id": key_id, "root_key_label": root.label}
+
+
+def root_use_requires(world: World) -> Iterable[str]:
+    """What every step that makes or uses the root demands of the world (design, rules 6, 9 and 12)."""
+    if not world.roll_called:
+        yield "no roll-call since the start of the session"
+    if not world.clock_checked:
+        yield "no check-clock since the start of the session"
+    if not world.machine_checked:
+        yield "no check-machine since the start of the session"
+    if not world.unlocked:
+        yield "the token is locked: an unlock must come right before"
+
+
+def attribute_text(attributes: dict[str, dict[str, Any]]) -> tuple[str, ...]:
+    """The key's attributes, a line each: what the module asserts and how that fits."""
+    lines = ["Attributes, as asserted by the module:"]
+    lines += [f"  {name:24} {reading['value']!s:8} {reading['verdict']}" for name, reading in attributes.items()]
+    return tuple(lines)

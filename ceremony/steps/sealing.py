@@ -1,0 +1,93 @@
+"""Sign-off, seal, fingerprint on paper, export: the order in which a bundle comes to be (design, section 3)."""
+
+from collections.abc import Generator, Iterable
+from typing import Any
+
+from ceremony.engine.step import Act, Ask, Known, Request, Show, World, Write
+from ceremony.words import words_of
+
+CONTEXT = "root-ceremony sign-off v1"
+
+
+def sealing_requires(world: World) -> Iterable[str]:
+    """What an export demands of the world."""
+    if not world.roll_called:
+        yield "no roll-call since the start of the session: nobody could sign off"
+    if world.root == "generated":
+        yield "the root key has no certificate yet"
+    if not world.unsealed:
+        yield "nothing was made since the last export"
+
+
+def sealed_and_exported(known: Known, actor: str, confirmer: str) -> Generator[Request, Any, int]:
+    """Signs off, seals, has the fingerprint written down, makes the bundle, copies it out. The bundle's number."""
+    yield from _signed_off(known)
+    number = len(known.seals) + 1
+    artifacts = sorted({artifact["path"]: artifact for artifact in known.artifacts}.values(), key=lambda artifact: str(artifact["path"]))
+    sealed = {
+        "bundle": number,
+        "artifacts": artifacts,
+        "previous_seal": known.seals[-1] if known.seals else None,
+        "ceremony": known.opened["ceremony"],
+        "rehearsal": known.rehearsal,
+        "root_certificate_sha256": known.products.get("root_certificate_sha256"),
+    }
+    fingerprint = yield Write(key="seal", type="sealed", data=sealed, by=actor)
+    yield Show(fingerprint=fingerprint)
+    words = words_of(fingerprint)
+    shown = (
+        "Read the fingerprint aloud and write it on paper, whole: 64 hex digits or 32 words.",
+        "Only the paper makes it proof. Each of you compares the paper with the screen.",
+    )
+    for person, part, name in ((actor, words[:4], "first"), (confirmer, words[-4:], "last")):
+        yield Ask(
+            key=f"paper/{person}",
+            text=f"Compare your paper with the screen: the {name} four words.",
+            by=person,
+            shown=shown,
+            digest=fingerprint,
+            accept=" ".join(part),
+        )
+    bundle = yield Act(
+        key="bundle", verb="make-bundle", args={"bundle": number, "fingerprint": fingerprint}, waiting="Making the bundle and its report"
+    )
+    receipt = yield Act(
+        key="copy", verb="copy-out", args={"bundle": number}, waiting="Copying the bundle to the medium and reading it back"
+    )
+    yield Show(
+        lines=(
+            f"Bundle {number} ({bundle['files']} files) was copied and read back: {receipt['path']}",
+            f"SHA-256 of its SHA256SUMS: {receipt['sha256sums_sha256']}",
+        )
+    )
+    return number
+
+
+def _signed_off(known: Known) -> Generator[Request, Any, None]:
+    usual = ("as-written", "with-deviations", "refused")
+    choices = (usual[1], usual[0], usual[2]) if known.deviations else usual
+    shown = (
+        "Your sign-off says how this ceremony was done so far. A refusal is recorded and erases nothing.",
+        "It is a typed name: no credential backs it.",
+        f"Deviations recorded: {known.deviations}",
+    )
+    for id, person in known.people.items():
+        if person.role == "observer":
+            continue
+        statement = yield Ask(key=f"sign-off/{id}", text="How was the ceremony done so far?", by=id, shown=shown, choices=choices)
+        note = ""
+        if statement != "as-written":
+            note = yield Ask(key=f"sign-off/{id}/note", text="What should the record say about it? (may be empty)", by=id)
+        yield Ask(key=f"sign-off/{id}/name", text="Sign off by typing your name.", by=id, shown=shown, accept=person.name)
+        data = {
+            "context": CONTEXT,
+            "ceremony": known.opened["ceremony"],
+            "rehearsal": known.rehearsal,
+            "participant": id,
+            "name": person.name,
+            "role": person.role,
+            "statement": statement,
+            "note": note,
+            "method": "typed",
+        }
+        yield Write(key=f"sign-off/{id}/line", type="signed-off", data=data, by=id)

@@ -1,0 +1,94 @@
+"""sign-intermediates: the CSRs that came in become intermediate certificates, under the script's profiles."""
+
+import datetime
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from ceremony.engine.step import Act, Known, Run, Show, Step, World
+from ceremony.pki.certificates import pem_of
+from ceremony.pki.csr import read_csr
+from ceremony.pki.profiles import intermediate_profile
+from ceremony.steps.generate_root import root_use_requires
+from ceremony.steps.signing import ToSign, batches, drafted, signed
+
+
+class SignIntermediates(Step, frozen=True, tag="sign-intermediates"):
+    """Every intermediate of the script, sorted by name, in batches of at most `max_batch`, one order a batch."""
+
+    confirmers = 1
+
+    def requires(self, world: World, script: Any) -> Iterable[str]:
+        """CSRs that came in, a certified root, an open token, a checked machine."""
+        if not script.intermediates:
+            yield "the script names no [[intermediates]]"
+        if not world.requests:
+            yield "no import-request before it: the CSRs come from outside"
+        if world.intermediates:
+            yield "the intermediates are signed already"
+        if world.root == "present":
+            yield "the root of the last bundle is not taken up yet: use-root must come before"
+        elif world.root != "certified":
+            yield "the root has no certificate yet"
+        yield from root_use_requires(world)
+
+    def leads_to(self, world: World, script: Any) -> World:
+        """Intermediates wait for a bundle; the login ended with the step."""
+        return msgspec.structs.replace(
+            world, intermediates=frozenset(entry.name for entry in script.intermediates), unlocked=False, unsealed=True
+        )
+
+    def run(self, known: Known) -> Run:
+        """Drafts, orders, signs and writes batch by batch."""
+        entries = sorted(known.script.intermediates, key=lambda entry: str(entry.name))
+        serials: list[str] = []
+        signed_names: list[str] = []
+        last = known.products.get("last_of_kind", {}).get("intermediate")
+        last_der = bytes.fromhex(last) if last else None
+        for number, some in enumerate(batches(entries, known.script.max_batch), 1):
+            batch = []
+            for entry in some:
+                batch.append((yield from _draft_of(known, entry, last_der)))
+            certificates = yield from signed(known, f"batch/{number}", batch, self.actor, self.confirm[0])
+            for name, certificate_der in certificates.items():
+                yield from _written(known, name, certificate_der)
+                last_der = certificate_der
+            serials += [item.serial for item in batch]
+            signed_names += certificates
+        done = {True: "signed and verified.", False: "GIVEN UP, no certificate."}
+        yield Show(lines=tuple(f"Intermediate {entry.name}: {done[entry.name in signed_names]}" for entry in entries))
+        return {"serials": [*known.products.get("serials", []), *serials], "signed_intermediates": signed_names}
+
+
+def _draft_of(known: Known, entry: Any, last_der: bytes | None) -> Any:
+    csr = read_csr(known.products["csrs"][entry.name]["pem"].encode())
+    day = datetime.date.fromisoformat(known.products["ceremony_day"])
+    root_certificate_der = bytes.fromhex(known.products["root_certificate"])
+    profile = intermediate_profile(known.script.profiles[entry.profile], csr.subject, root_certificate_der, day)
+    to_sign: ToSign = yield from drafted(
+        known,
+        entry.name,
+        entry.name,
+        "intermediate",
+        profile,
+        csr.public_key_der,
+        bytes.fromhex(known.products["root_public_key"]),
+        last_der,
+    )
+    return to_sign
+
+
+def _written(known: Known, name: str, certificate_der: bytes) -> Any:
+    pem = pem_of(certificate_der)
+    yield Act(
+        key=f"{name}/write",
+        verb="write-artifact",
+        args={"path": f"intermediates/{name}.cert.pem", "kind": "intermediate-certificate", "pem": pem},
+    )
+    chain = pem + pem_of(bytes.fromhex(known.products["root_certificate"]))
+    yield Act(
+        key=f"{name}/chain",
+        verb="write-artifact",
+        args={"path": f"intermediates/{name}.chain.pem", "kind": "intermediate-chain", "pem": chain},
+    )

@@ -1,0 +1,122 @@
+"""Rule 2 as a sub-generator: bytes stored and shown, order, signature over those bytes, verified, written."""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ceremony.engine.machine_check import machine_is_fit
+from ceremony.engine.step import Act, Known, Request
+from ceremony.errors import CeremonyError
+from ceremony.pki.batch import BatchItem, batch_digest
+from ceremony.pki.draft import Draft, draft_certificate
+from ceremony.pki.names import name_text
+from ceremony.pki.profiles import CertificateProfile
+from ceremony.steps.ordering import ordered_by_two
+
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True)
+class ToSign:
+    """A certificate to be made: a name for its files, what it is for, the draft, and the last of its kind (DER) if there was one."""
+
+    name: str
+    purpose: str
+    draft: Draft
+    serial: str
+    last_of_kind: bytes | None = None
+
+    @property
+    def stored(self) -> str:
+        """Where the to-be-signed bytes lie in the ceremony's folder."""
+        return f"work/{self.purpose}-{self.name}-{self.serial[:8]}.tbs"
+
+
+def drafted(
+    known: Known,
+    key: str,
+    name: str,
+    purpose: str,
+    profile: CertificateProfile,
+    subject_public_key_der: bytes,
+    issuer_public_key_der: bytes,
+    last_of_kind: bytes | None = None,
+) -> Generator[Request, Any, ToSign]:
+    """Draws a serial number that the ledger does not hold, drafts, and stores the to-be-signed bytes."""
+    used = set(known.products.get("serials", []))
+    turn = 0
+    while True:
+        turn += 1
+        serial = (yield Act(key=f"{key}/serial/{turn}", verb="serial-number", login=True))["serial"]
+        if serial not in used:
+            break
+    draft = draft_certificate(profile, subject_public_key_der, issuer_public_key_der, int(serial, 16))
+    to_sign = ToSign(name, purpose, draft, serial, last_of_kind)
+    yield Act(key=f"{key}/store", verb="store", args={"path": to_sign.stored, "hex": draft.to_be_signed.hex(), "sha256": draft.sha256})
+    return to_sign
+
+
+def signed(known: Known, key: str, batch: Sequence[ToSign], actor: str, confirmer: str) -> Generator[Request, Any, dict[str, bytes]]:
+    """One reviewed batch: machine check, one order over the sorted list, each signed in turn. Name → certificate (DER).
+
+    A signature given up after an interruption is left out; the first failure stops.
+    """
+    yield from machine_is_fit(f"{key}/machine", known, actor, confirmer)
+    digest = (
+        batch[0].draft.sha256 if len(batch) == 1 else batch_digest([BatchItem(item.name, item.serial, item.draft.sha256) for item in batch])
+    )
+    yield from ordered_by_two(key, digest, batch_text(batch), actor, confirmer)
+    certificates: dict[str, bytes] = {}
+    for item in batch:
+        args = {
+            "key_id": known.products["root_key_id"],
+            "key_label": known.products["root_key_label"],
+            "algorithm": item.draft.algorithm,
+            "to_be_signed": item.stored,
+            "sha256": item.draft.sha256,
+            "serial": item.serial,
+            "subject": name_text(item.draft.profile.subject),
+            "purpose": item.purpose,
+            "public_key": known.products["root_public_key"],
+        }
+        made = yield Act(
+            key=f"{key}/sign/{item.name}",
+            verb="sign",
+            args=args,
+            login=True,
+            after_crash="order-again",
+            order_by=(actor, confirmer),
+            waiting=f"Waiting for the token: it signs {item.name}",
+        )
+        if not made.get("given_up", False):
+            certificates[item.name] = item.draft.signed_with(bytes.fromhex(made["signature"]))
+    return certificates
+
+
+def batches(items: Sequence[_Item], most: int) -> Iterator[Sequence[_Item]]:
+    """The items in order, at most `most` under one order (design, rule 5)."""
+    for start in range(0, len(items), most):
+        yield items[start : start + most]
+
+
+def batch_text(batch: Sequence[ToSign]) -> tuple[str, ...]:
+    """Each certificate as it will be signed, decoded from the bytes, with its difference to the last of its kind."""
+    lines: list[str] = []
+    for number, item in enumerate(batch, 1):
+        lines.append(f"{number} of {len(batch)}: {item.purpose} certificate {item.name!r}")
+        lines += [f"  {line}" for line in item.draft.shown()]
+        difference = item.draft.difference_to(item.last_of_kind) if item.last_of_kind else ("none before it",)
+        lines += ["  Against the last of its kind:", *(f"    {line}" for line in difference)]
+        lines.append(f"  SHA-256 of the bytes to sign: {item.draft.sha256}")
+    if len(batch) > 1:
+        lines.append("The digest below covers the whole list: number, name, serial and bytes of each.")
+    return tuple(lines)
+
+
+def all_signed(certificates: dict[str, bytes], batch: Sequence[ToSign]) -> None:
+    """Raises CeremonyError SIGNATURE-GIVEN-UP where the ceremony cannot go on without the certificate."""
+    for item in batch:
+        if item.name not in certificates:
+            raise CeremonyError(
+                "SIGNATURE-GIVEN-UP", f"The signature of {item.name} was given up; its serial number counts as possibly signed."
+            )

@@ -1,0 +1,65 @@
+"""use-root: a later ceremony takes up the root of the last bundle, and finds its key on the token."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from ceremony.engine.step import Act, Ask, Known, Run, Step, World
+from ceremony.steps.token import token_text
+from ceremony.words import words_of
+
+
+class UseRoot(Step, frozen=True, tag="use-root"):
+    """The root is known by its public key: the token's must be the certificate's.
+
+    Its first true signature is the proof; no test signature is made.
+    """
+
+    confirmers = 1
+
+    def requires(self, world: World, script: object) -> Iterable[str]:
+        """A script that begins with a root, and an open token."""
+        if world.root != "present":
+            yield 'there is no root to take up: the script must say [world] root = "present" and name the last bundle in [previous], once'
+        if not world.roll_called:
+            yield "no roll-call since the start of the session"
+        if not world.unlocked:
+            yield "the token is locked: an unlock must come right before"
+
+    def leads_to(self, world: World, script: object) -> World:
+        """The root is taken up; the login ended with the step."""
+        return msgspec.structs.replace(world, root="certified", unlocked=False, unsealed=True)
+
+    def run(self, known: Known) -> Run:
+        """Reads the last bundle (verified when the ceremony was opened), finds the key, has the root confirmed."""
+        previous = yield Act(key="previous", verb="read-previous")
+        key = yield Act(
+            key="find",
+            verb="find-root",
+            args={"public_key": previous["root_public_key"]},
+            login=True,
+            waiting="Waiting for the token: looking for the root key",
+        )
+        digest = previous["root_certificate_sha256"]
+        shown = (
+            *previous["root_shown"],
+            *token_text(key["token"]),
+            f"Its key lies on the token under the label {key['label']!r}, id {key['key_id']}.",
+        )
+        for number, person in enumerate((self.actor, self.confirm[0])):
+            words = " ".join(words_of(digest)[4 * number : 4 * number + 4])
+            text = f"The {'first' if number == 0 else 'next'} four words of the root certificate's fingerprint."
+            yield Ask(key=f"root/{person}", text=text, by=person, shown=shown, digest=digest, accept=words)
+        args = {"path": previous["root_path"], "kind": "root-certificate", "pem": previous["root_pem"]}
+        yield Act(key="write", verb="write-artifact", args=args)
+        return {
+            "root_public_key": previous["root_public_key"],
+            "root_public_key_sha256": previous["root_public_key_sha256"],
+            "root_key_id": key["key_id"],
+            "root_key_label": key["label"],
+            "root_certificate": previous["root_certificate"],
+            "root_certificate_sha256": digest,
+            "serials": previous["serials"],
+            "certified_keys": previous["certified_keys"],
+            "last_of_kind": previous["last_of_kind"],
+        }

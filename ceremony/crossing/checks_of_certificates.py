@@ -1,0 +1,200 @@
+"""What `verify` asks of the certificates: that the record accounts for each, and that each is what the script allows."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator
+
+from ceremony.crossing.artifacts import describe_artifact, place_of
+from ceremony.crossing.record import Artifact, KeyMade, Products, ProofKey, data_as
+from ceremony.crossing.request import ReceivedCsr
+from ceremony.crossing.subject import CertificateFile, Subject
+from ceremony.errors import CeremonyError
+from ceremony.pki.certificates import problems_with_certificate
+from ceremony.pki.csr import read_csr
+from ceremony.pki.names import name_matches, name_text
+from ceremony.pki.profiles import CertificateProfile, intermediate_profile, proof_profile, root_profile
+from ceremony.pki.signatures import signature_holds
+from ceremony.words import sha256_hex, words_of
+
+_PURPOSE = {"root-certificate": "root", "intermediate-certificate": "intermediate", "proof-certificate": "proof"}
+
+
+def problems_with_artifacts(subject: Subject) -> Iterator[str]:
+    """Each artifact is one result line, one entry of the seal and one file; each certificate is one signature, and the reverse."""
+    written = Counter(artifact.path for artifact in subject.record.artifacts)
+    yield from (f"{path} was written {times} times" for path, times in written.items() if times > 1)
+    results, sealed = set(subject.record.artifacts), set(subject.record.sealed.artifacts)
+    yield from (f"{artifact.path} is sealed, and no line wrote it so" for artifact in sorted(sealed - results, key=_path))
+    yield from (f"{artifact.path} was written, and is not sealed so" for artifact in sorted(results - sealed, key=_path))
+    for artifact in subject.record.sealed.artifacts:
+        try:
+            if artifact.path not in subject.files:
+                yield f"{artifact.path} is missing"
+            elif describe_artifact(artifact.path, subject.files[artifact.path]) != artifact:
+                yield f"{artifact.path} is not the file that the seal lists"
+        except CeremonyError as broken:
+            yield broken.what
+    signatures = {signature.arguments.serial: signature for signature in subject.record.signatures}
+    for entry in subject.certificates:
+        signature = signatures.pop(entry.artifact.serial or "", None)
+        if signature is None and not _is_earlier_root(subject, entry):
+            yield f"{entry.artifact.path}: no line tells of its signature"
+        elif signature is not None:
+            asked = signature.arguments
+            made = signature.made.signature if signature.made else None
+            if asked.sha256 != sha256_hex(entry.certificate.tbs_certificate_bytes) or made != entry.certificate.signature.hex():
+                yield f"{entry.artifact.path} is not what line {signature.line.seq} and its result signed"
+            if asked.purpose != _PURPOSE[entry.artifact.kind] or asked.subject != name_text(entry.certificate.subject):
+                yield f"{entry.artifact.path} has another purpose or subject than line {signature.line.seq}"
+    for signature in signatures.values():
+        if signature.is_made:
+            yield f"the signature of {signature.name} (line {signature.line.seq}) has no certificate here"
+
+
+def problems_with_root(subject: Subject) -> Iterator[str]:
+    """One root certificate, self-signed, the one the seal names; made here by its profile on the generated key, or carried over."""
+    roots = subject.of_kind("root-certificate")
+    named = subject.record.sealed.root_certificate_sha256
+    if len(roots) != (1 if named or subject.certificates else 0):
+        yield f"there are {len(roots)} root certificates"
+    for root in roots:
+        if sha256_hex(root.der) != named:
+            yield f"{root.artifact.path} is not the root certificate that the seal names"
+        yield from _problems_with_signature(root, root)
+        if _is_earlier_root(subject, root):
+            continue
+        key = KeyMade(subject.script.root.label, root.public_key_der.hex(), sha256_hex(root.public_key_der))
+        if key not in subject.record.keys:
+            yield f"{root.artifact.path} holds a key that no line generated under the script's label"
+        if _name(root) != subject.script.root.label:
+            yield f"{root.artifact.path} does not bear the label {subject.script.root.label}"
+        products = _products(subject, root)
+        profile = root_profile(subject.script.root, _day(products), subject.record.opened.rehearsal)
+        yield from _problems_with_profile(root, profile)
+
+
+def problems_with_intermediates(subject: Subject) -> Iterator[str]:
+    """Signed by the root, named by the script, by its profile, on the CSR's key and name; with a chain, leaf first."""
+    chains = {artifact.path for artifact in subject.record.sealed.artifacts if artifact.kind == "intermediate-chain"}
+    entries = {entry.name: entry for entry in subject.script.intermediates}
+    for intermediate in subject.of_kind("intermediate-certificate"):
+        name, path = _name(intermediate), intermediate.artifact.path
+        chain = path.removesuffix(".cert.pem") + ".chain.pem"
+        chains.discard(chain)
+        entry, csr = entries.get(name), _products(subject, intermediate).csrs.get(name)
+        if subject.root is None:
+            yield f"{path}: there is no root to check it against"
+        elif entry is None or entry.profile not in subject.script.profiles:
+            yield f"{path}: the script names no such intermediate"
+        elif csr is None:
+            yield f"{path}: no CSR of this name came in"
+        else:
+            table = subject.script.profiles[entry.profile]
+            yield from (f"{path}: {problem}" for problem in name_matches(intermediate.certificate.subject, table.subject))
+            yield from _problems_with_signature(intermediate, subject.root)
+            yield from _problems_with_csr(intermediate, csr)
+            day = _day(_products(subject, intermediate))
+            yield from _problems_with_profile(
+                intermediate, intermediate_profile(table, intermediate.certificate.subject, subject.root.der, day)
+            )
+            if subject.files.get(chain) != subject.files[path] + subject.files[subject.root.artifact.path]:
+                yield f"{chain} is not the intermediate followed by its root"
+    yield from (f"{chain} has no certificate of its own" for chain in sorted(chains))
+
+
+def problems_with_proofs(subject: Subject) -> Iterator[str]:
+    """Signed by the root itself for a service of the script; its CN is the code that came in for this root, byte for byte."""
+    allowed = {f"{proof.service}/{proof.certificate}" for proof in subject.script.proofs}
+    keys = {data_as(ProofKey, line, value).public_key for line, value in subject.record.results("proof-key")}
+    ours = [request for request in subject.record.requests if request.root_fingerprint == subject.root_fingerprint]
+    asked = {proof for request in ours for proof in request.proofs}
+    for proof in subject.of_kind("proof-certificate"):
+        path, name = proof.artifact.path, _name(proof)
+        code = _products(subject, proof).codes.get(name.split("/")[0])
+        if subject.root is None:
+            yield f"{path}: there is no root to check it against"
+        elif name not in allowed:
+            yield f"{path}: the script names no such proof"
+        elif code is None or code not in asked or f"{code.service}/{code.certificate}" != name:
+            yield f"{path}: no request for this root brought a code for it"
+        else:
+            yield from _problems_with_signature(proof, subject.root)
+            day = _day(_products(subject, proof))
+            yield from _problems_with_profile(proof, proof_profile(code.verification_code, subject.root.der, day))
+            if proof.public_key_der.hex() not in keys:
+                yield f"{path} holds a key that was not made for a proof"
+
+
+def problems_with_vouching(subject: Subject) -> Iterator[str]:
+    """Two people typed eight words each of every CSR's key digest, or the script pins it (rule 3)."""
+    pinned = {entry.name: entry.spki_sha256 for entry in subject.script.intermediates}
+    came_in = {csr for request in subject.record.requests for csr in request.csrs}
+    typed: dict[str, set[str]] = {}
+    for line in subject.record.of_type("confirmed"):
+        typed.setdefault(str(line.data.get("value")), set()).add(str(line.data.get("by")))
+    for name, csr in subject.record.products(subject.record.lines[-1].step).csrs.items():
+        words = words_of(csr.spki_sha256)
+        first, second = (typed.get(" ".join(part), set()) for part in (words[:8], words[8:16]))
+        if csr not in came_in or csr.name != name or sha256_hex(csr.pem.encode()) != csr.sha256:
+            yield f"the CSR {name} stands in no request that came in"
+        if pinned.get(name) is not None:
+            if pinned[name] != csr.spki_sha256:
+                yield f"the CSR {name} holds another key than the script pins"
+        elif not any(one != other for one in first for other in second):
+            yield f"the words of the key of {name} were not typed from paper by two people"
+
+
+def _problems_with_csr(intermediate: CertificateFile, csr: ReceivedCsr) -> Iterator[str]:
+    try:
+        request = read_csr(csr.pem.encode())
+    except CeremonyError as broken:
+        yield f"the CSR {csr.name}: {broken.what}"
+        return
+    if request.public_key_der != intermediate.public_key_der or request.public_key_sha256 != csr.spki_sha256:
+        yield f"{intermediate.artifact.path} holds another key than its CSR"
+    if request.subject != intermediate.certificate.subject:
+        yield f"{intermediate.artifact.path} has another subject than its CSR"
+
+
+def _problems_with_signature(entry: CertificateFile, issuer: CertificateFile) -> Iterator[str]:
+    try:
+        holds = signature_holds(issuer.public_key_der, entry.certificate.tbs_certificate_bytes, entry.certificate.signature)
+    except ValueError as broken:
+        yield f"{issuer.artifact.path}: {broken}"
+        return
+    if not holds:
+        yield f"{entry.artifact.path} was not signed by the root itself"
+
+
+def _problems_with_profile(entry: CertificateFile, profile: CertificateProfile) -> Iterator[str]:
+    try:
+        problems = problems_with_certificate(entry.der, profile)
+    except ValueError as broken:
+        problems = [str(broken)]
+    yield from (f"{entry.artifact.path}: {problem}" for problem in problems)
+
+
+def _is_earlier_root(subject: Subject, entry: CertificateFile) -> bool:
+    previous = subject.record.opened.previous
+    return entry.artifact.kind == "root-certificate" and previous is not None and sha256_hex(entry.der) == previous.root_certificate_sha256
+
+
+def _products(subject: Subject, entry: CertificateFile) -> Products:
+    """What was established before the step that signed this certificate."""
+    return subject.record.products(subject.record.steps_of_artifacts.get(entry.artifact.path))
+
+
+def _day(products: Products) -> dt.date:
+    try:
+        return dt.date.fromisoformat(products.ceremony_day or "")
+    except ValueError as broken:
+        raise CeremonyError("RECORD-BROKEN", "Nobody agreed on the day before the signature.") from broken
+
+
+def _name(entry: CertificateFile) -> str:
+    place = place_of(entry.artifact.path)
+    return place[1] if place else ""
+
+
+def _path(artifact: Artifact) -> str:
+    return artifact.path

@@ -1,0 +1,162 @@
+"""The ledger: what the root has ever signed, or may have. It travels with the record from ceremony to ceremony.
+
+Its last element is a pure function of the transcript up to a seal (and, for a root made earlier, of the ledger before);
+without that element it is the ledger of the previous ceremony, byte for byte.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from ceremony.canonical import NotCanonical, canonical_json, parse_json
+from ceremony.crossing.artifacts import public_key_der, read_to_be_signed
+from ceremony.crossing.record import Record, Signature
+from ceremony.errors import CeremonyError
+from ceremony.pki.names import name_text, shown_text
+from ceremony.pki.profiles import utc_text
+from ceremony.transcript import Line
+from ceremony.words import sha256_hex
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One serial ever intended (40 hex digits). Digests are SHA-256 in hex, times UTC; `path` is None for what has no file.
+
+    `possibly-signed`: intended, and no signature is in the record; it belongs on the next CRL.
+    """
+
+    serial: str
+    state: Literal["issued", "possibly-signed"]
+    purpose: Literal["root", "intermediate", "proof"]
+    subject: str
+    public_key_sha256: str
+    not_before: str
+    not_after: str
+    to_be_signed_sha256: str
+    path: str | None
+
+
+class Root(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The root: its key's label on the token, SHA-256 (hex) of its key (DER SPKI) and of its certificate (DER)."""
+
+    label: str
+    public_key_sha256: str
+    certificate_sha256: str
+
+
+class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one ceremony adds. `seals` are this ceremony's seals (hex) before the one that the ledger leaves with."""
+
+    ceremony: str
+    rehearsal: bool
+    script_sha256: str
+    seals: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    root: Root | None
+
+
+class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole ledger, the oldest ceremony first."""
+
+    format: Literal[1]
+    ceremonies: tuple[LedgerOfCeremony, ...]
+
+
+def read_ledger(octets: bytes) -> Ledger:
+    """The ledger of these bytes. Raises CeremonyError LEDGER-BROKEN."""
+    try:
+        if not octets.endswith(b"\n"):
+            raise NotCanonical("the last line has no end")
+        return msgspec.convert(parse_json(octets[:-1]), Ledger)
+    except (NotCanonical, msgspec.ValidationError) as why:
+        raise CeremonyError("LEDGER-BROKEN", f"The ledger: {shown_text(str(why))}.") from why
+
+
+def write_ledger(ledger: Ledger) -> bytes:
+    """The bytes of a ledger: canonical JSON and a newline."""
+    return canonical_json(msgspec.to_builtins(ledger)) + b"\n"
+
+
+def without_last(octets: bytes) -> bytes | None:
+    """The ledger of the previous ceremony, from this one's; None when this one is the first. Raises CeremonyError LEDGER-BROKEN."""
+    ledger = read_ledger(octets)
+    if not ledger.ceremonies:
+        raise CeremonyError("LEDGER-BROKEN", "The ledger holds no ceremony.")
+    earlier = ledger.ceremonies[:-1]
+    return write_ledger(Ledger(1, earlier)) if earlier else None
+
+
+def ledger_of(lines: Sequence[Line], previous_ledger: bytes | None) -> bytes:
+    """The ledger that leaves with the seal that is the last of `lines`.
+
+    `previous_ledger` are the bytes of the previous ceremony's ledger; None when there was none. Raises CeremonyError
+    RECORD-BROKEN, or LEDGER-BROKEN when the previous ledger is not the one that the first line names.
+    """
+    record = Record(lines)
+    named = record.opened.previous
+    if (named.ledger_sha256 if named else None) != (sha256_hex(previous_ledger) if previous_ledger is not None else None):
+        raise CeremonyError("LEDGER-BROKEN", "The previous ceremony's ledger is not the one that the first line of the transcript names.")
+    earlier = read_ledger(previous_ledger).ceremonies if previous_ledger is not None else ()
+    own = LedgerOfCeremony(
+        ceremony=record.opened.ceremony,
+        rehearsal=record.opened.rehearsal,
+        script_sha256=record.opened.script.sha256,
+        seals=tuple(line.sha256 for line, _ in record.seals[:-1]),
+        entries=_entries(record),
+        root=_root(record, earlier),
+    )
+    return write_ledger(Ledger(1, (*earlier, own)))
+
+
+def serials_in(ledger: bytes) -> set[str]:
+    """Every serial ever intended, 40 hex digits each. Raises CeremonyError LEDGER-BROKEN."""
+    return {entry.serial for entry in ledger_entries(ledger)}
+
+
+def certified_keys(ledger: bytes) -> set[str]:
+    """SHA-256 (hex, of DER SPKI) of every key that was certified or may have been. Raises CeremonyError LEDGER-BROKEN."""
+    return {entry.public_key_sha256 for entry in ledger_entries(ledger)}
+
+
+def ledger_entries(ledger: bytes) -> list[Entry]:
+    """All entries, the oldest first. Raises CeremonyError LEDGER-BROKEN."""
+    return [entry for ceremony in read_ledger(ledger).ceremonies for entry in ceremony.entries]
+
+
+def _entries(record: Record) -> tuple[Entry, ...]:
+    paths = {artifact.serial: artifact.path for artifact in record.artifacts if artifact.serial}
+    stored = record.stored_bytes
+    return tuple(_entry(signature, stored, paths.get(signature.arguments.serial)) for signature in record.signatures)
+
+
+def _entry(signature: Signature, stored: Mapping[str, tuple[Line, bytes]], path: str | None) -> Entry:
+    asked = signature.arguments
+    try:
+        line, octets = stored[asked.sha256]
+        fields = read_to_be_signed(octets)
+    except (KeyError, ValueError) as broken:
+        what = f"Line {signature.line.seq} of the transcript intends to sign bytes that no line stored."
+        raise CeremonyError("RECORD-BROKEN", what) from broken
+    if line.seq > signature.line.seq or f"{fields.serial_number:040x}" != asked.serial:
+        raise CeremonyError("RECORD-BROKEN", f"Line {signature.line.seq} of the transcript is not about the bytes of line {line.seq}.")
+    return Entry(
+        serial=asked.serial,
+        state="issued" if signature.is_made else "possibly-signed",
+        purpose=asked.purpose,
+        subject=name_text(fields.subject),
+        public_key_sha256=sha256_hex(public_key_der(fields)),
+        not_before=utc_text(fields.not_valid_before_utc),
+        not_after=utc_text(fields.not_valid_after_utc),
+        to_be_signed_sha256=asked.sha256,
+        path=path,
+    )
+
+
+def _root(record: Record, earlier: Sequence[LedgerOfCeremony]) -> Root | None:
+    certificate = record.sealed.root_certificate_sha256
+    if certificate is None:
+        return None
+    if made := next(iter(record.keys), None):
+        return Root(made.label, made.public_key_sha256, certificate)
+    known = (ceremony.root for ceremony in reversed(earlier) if ceremony.root)
+    return next((root for root in known if root.certificate_sha256 == certificate), None)

@@ -1,0 +1,78 @@
+"""The ceremony script read as data, as far as a bundle is checked against it. The script model is not asked."""
+
+import datetime as dt
+import tomllib
+
+import msgspec
+
+from ceremony.errors import CeremonyError
+from ceremony.pki.names import shown_text
+from ceremony.pki.profiles import ProfileTable, RootTable
+
+
+class ScriptPerson(msgspec.Struct, frozen=True):
+    """A participant of the script and who may stand in."""
+
+    id: str
+    name: str
+    role: str
+    alternates: tuple[str, ...] = ()
+
+
+class ScriptStep(msgspec.Struct, frozen=True):
+    """A step of the script."""
+
+    kind: str
+    title: str
+    actor: str
+    confirm: tuple[str, ...] = ()
+
+
+class ScriptIntermediate(msgspec.Struct, frozen=True):
+    """A name that may be certified, its profile, and SHA-256 (hex, DER SPKI) of its key where the script pins it."""
+
+    name: str
+    profile: str
+    spki_sha256: str | None = None
+
+
+class ScriptProof(msgspec.Struct, frozen=True):
+    """A service that may be given a proof of possession."""
+
+    service: str
+    certificate: str
+
+
+class ScriptWindow(msgspec.Struct, frozen=True):
+    """The days on which it may run, both included."""
+
+    first: dt.date = msgspec.field(name="from")
+    last: dt.date = msgspec.field(name="to")
+
+
+class ScriptPrevious(msgspec.Struct, frozen=True):
+    """The fingerprint (hex) of the ceremony before."""
+
+    fingerprint: str
+
+
+class ScriptAsData(msgspec.Struct, frozen=True):
+    """What the ceremony script says of people, steps and certificates."""
+
+    participants: tuple[ScriptPerson, ...]
+    steps: tuple[ScriptStep, ...]
+    root: RootTable
+    window: ScriptWindow
+    profiles: dict[str, ProfileTable] = {}
+    intermediates: tuple[ScriptIntermediate, ...] = ()
+    proofs: tuple[ScriptProof, ...] = ()
+    max_batch: int = 25
+    previous: ScriptPrevious | None = None
+
+
+def read_script(octets: bytes) -> ScriptAsData:
+    """The script of these bytes (TOML, UTF-8). Raises CeremonyError RECORD-BROKEN."""
+    try:
+        return msgspec.convert(tomllib.loads(octets.decode()), ScriptAsData)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as why:
+        raise CeremonyError("RECORD-BROKEN", f"The script can't be read: {shown_text(str(why))}.") from why

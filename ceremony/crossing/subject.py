@@ -1,0 +1,84 @@
+"""The bundle under verification, read once: its files, its record, its script and its certificates."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from cryptography import x509
+
+from ceremony.crossing.artifacts import certificate_der, public_key_der, read_certificates
+from ceremony.crossing.bundle import SCRIPT, TRANSCRIPT
+from ceremony.crossing.record import Artifact, Record
+from ceremony.crossing.script_data import ScriptAsData, read_script
+from ceremony.errors import CeremonyError
+from ceremony.transcript import read_lines
+from ceremony.words import sha256_hex
+
+
+@dataclass(frozen=True)
+class CertificateFile:
+    """A certificate of the bundle, and the seal's entry for it."""
+
+    artifact: Artifact
+    certificate: x509.Certificate
+
+    @cached_property
+    def der(self) -> bytes:
+        """The certificate's DER."""
+        return certificate_der(self.certificate)
+
+    @cached_property
+    def public_key_der(self) -> bytes:
+        """Its key, DER SPKI."""
+        return public_key_der(self.certificate)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What `verify` looks at. Files by path; `certificates` are those that could be read, in the order of the seal."""
+
+    files: Mapping[str, bytes]
+    record: Record
+    script: ScriptAsData
+    certificates: tuple[CertificateFile, ...]
+
+    @cached_property
+    def root(self) -> CertificateFile | None:
+        """The root certificate, where the bundle holds exactly one."""
+        found = self.of_kind("root-certificate")
+        return found[0] if len(found) == 1 else None
+
+    @cached_property
+    def root_fingerprint(self) -> str | None:
+        """SHA-256 (hex) of the root certificate's DER."""
+        return sha256_hex(self.root.der) if self.root else None
+
+    def of_kind(self, kind: str) -> list[CertificateFile]:
+        """The certificates of this kind."""
+        return [entry for entry in self.certificates if entry.artifact.kind == kind]
+
+
+def read_subject(files: Mapping[str, bytes]) -> Subject:
+    """Reads record and script of a bundle's files. Raises CeremonyError RECORD-BROKEN when that is not possible."""
+    for path in (SCRIPT, TRANSCRIPT):
+        if path not in files:
+            raise CeremonyError("RECORD-BROKEN", f"{path} is missing.")
+    lines, torn = read_lines(files[TRANSCRIPT])
+    if torn:
+        raise CeremonyError("RECORD-BROKEN", f"The last line of {TRANSCRIPT} has no end.")
+    record = Record(lines)
+    return Subject(files, record, read_script(files[SCRIPT]), tuple(_certificates(files, record)))
+
+
+def _certificates(files: Mapping[str, bytes], record: Record) -> list[CertificateFile]:
+    found = []
+    for artifact in record.sealed.artifacts:
+        if artifact.kind == "intermediate-chain" or artifact.path not in files:
+            continue
+        try:
+            certificate, *others = read_certificates(files[artifact.path])
+        except ValueError:
+            continue
+        if not others:
+            found.append(CertificateFile(artifact, certificate))
+    return found

@@ -1,0 +1,249 @@
+"""Verifies a bundle: anyone, offline, without a token. Script and transcript are read as data; nothing is believed unchecked.
+
+Every check has a name and is told, passed or not. A bundle that is whole in itself proves nothing about who made it:
+that takes an anchor from outside, best the fingerprint that the people in the room wrote on paper.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from ceremony.crossing import checks_of_certificates as certificates
+from ceremony.crossing import checks_of_record as record
+from ceremony.crossing.bundle import CAPS, LEDGER, MANIFEST, REPORTS, SCRIPT, TRANSCRIPT, manifest_bytes, manifest_of
+from ceremony.crossing.files import SUMS, problems_with_sums, read_tree
+from ceremony.crossing.ledger import ledger_of, read_ledger, without_last
+from ceremony.crossing.private_keys import private_key_in
+from ceremony.crossing.subject import Subject, read_subject
+from ceremony.errors import CeremonyError, ExitCode
+from ceremony.pki.names import shown_text
+from ceremony.words import sha256_hex
+
+Render = Callable[[Path], Mapping[str, bytes]]
+"""Makes the reports of a bundle again from its record: bundle's folder → bytes by path (bundle.REPORTS)."""
+
+_MOST_TOLD = 5
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One check: its name, whether it passed, and what there is to say. `detail` may be shown."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What was found. All texts may be shown; the digests are SHA-256 in hex, None where the record can't be read.
+
+    `anchored` says that a fingerprint, script digest or root fingerprint from outside was given and is the bundle's.
+    """
+
+    checks: tuple[Check, ...]
+    anchored: bool
+    ceremony: str | None = None
+    bundle: int | None = None
+    rehearsal: bool | None = None
+    fingerprint: str | None = None
+    script_sha256: str | None = None
+    root_fingerprint: str | None = None
+    deviations: tuple[str, ...] = ()
+    signed_by: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 anchored and good, 8 consistent but unanchored, 1 when a check failed."""
+        if not all(check.passed for check in self.checks):
+            return ExitCode.CHECK_FAILED
+        return ExitCode.DONE if self.anchored else ExitCode.UNANCHORED
+
+    @property
+    def word(self) -> str:
+        """The verdict in a word: GOOD, UNANCHORED or FAILED."""
+        return {ExitCode.DONE: "GOOD", ExitCode.UNANCHORED: "UNANCHORED"}.get(self.exit_code, "FAILED")
+
+
+def verify_bundle(
+    bundle: Path,
+    *,
+    fingerprint: str | None = None,
+    script_digest: str | None = None,
+    root_fingerprint: str | None = None,
+    previous: Path | None = None,
+    no_deviations: bool = False,
+    render: Render | None = None,
+) -> Verdict:
+    """Checks the bundle and, when given, compares it with anchors (SHA-256, 64 lower-case hex digits) and an earlier bundle.
+
+    `previous` is an earlier bundle of this ceremony or the last of the ceremony before. `no_deviations` makes every
+    deviation a failure. Without `render` the reports are held to their digests alone. Raises CeremonyError BUNDLE-MISSING.
+    """
+    try:
+        tree = read_tree(bundle, CAPS)
+    except OSError as failed:
+        raise CeremonyError("BUNDLE-MISSING", f"{shown_text(str(bundle))} can't be opened: {failed.strerror}.") from failed
+    checks = _checks_of_files(tree.files, tree.problems)
+    try:
+        subject = read_subject(tree.files)
+    except CeremonyError as broken:
+        unread = Check("record", False, f"{broken.what} All other checks need the record; they were not made.")
+        return Verdict((*checks, unread), anchored=False)
+    checks += [_run(name, problems, subject, passed) for name, problems, passed in _CHECKS]
+    checks.append(_run("report", lambda subject: _problems_with_reports(subject, bundle, render), subject, _REPORT_DETAIL[render is None]))
+    signed_by, unusual = _texts(lambda: _signed_by(subject)), _texts(lambda: record.unusual(subject))
+    checks.append(_run("sign-offs", record.problems_with_sign_offs, subject, "; ".join(signed_by)))
+    checks.append(_run("deviations", record.problems_with_deviations, subject, "; ".join(unusual) or "none"))
+    if no_deviations:
+        checks.append(_check("no-deviations", unusual, "all as written"))
+    if previous is not None:
+        passed = "this bundle goes on from the one given"
+        checks.append(_run("previous", lambda subject: _problems_with_previous(subject, previous), subject, passed))
+    anchors = [
+        ("fingerprint", fingerprint, subject.record.fingerprint),
+        ("script-digest", script_digest, sha256_hex(tree.files[SCRIPT])),
+        ("root-fingerprint", root_fingerprint, subject.root_fingerprint),
+    ]
+    given = [(name, wanted, found) for name, wanted, found in anchors if wanted is not None]
+    for name, wanted, found in given:
+        checks.append(_check(name, [] if wanted == found else [f"given is {wanted}, found is {found}"], f"as given: {found}"))
+    return Verdict(
+        checks=tuple(checks),
+        anchored=any(wanted == found for _, wanted, found in given),
+        ceremony=shown_text(subject.record.opened.ceremony),
+        bundle=subject.record.sealed.bundle,
+        rehearsal=subject.record.opened.rehearsal,
+        fingerprint=subject.record.fingerprint,
+        script_sha256=sha256_hex(tree.files[SCRIPT]),
+        root_fingerprint=subject.root_fingerprint,
+        deviations=unusual,
+        signed_by=signed_by,
+    )
+
+
+def _check(name: str, problems: Iterable[str], passed: str) -> Check:
+    found = list(problems)
+    told = "; ".join(found[:_MOST_TOLD]) + f"; and {len(found) - _MOST_TOLD} more" * (len(found) > _MOST_TOLD)
+    return Check(name, not found, shown_text(told or passed))
+
+
+def _run(name: str, problems: Callable[[Subject], Iterable[str]], subject: Subject, passed: str) -> Check:
+    """Runs one check. What can't be read is a problem of that check, and does not keep the others from being made."""
+    try:
+        return _check(name, problems(subject), passed)
+    except CeremonyError as broken:
+        return _check(name, [broken.what], "")
+
+
+def _texts(told: Callable[[], list[str]]) -> tuple[str, ...]:
+    try:
+        return tuple(map(shown_text, told()))
+    except CeremonyError as broken:
+        return (shown_text(broken.what),)
+
+
+def _signed_by(subject: Subject) -> list[str]:
+    # `typed` is the only method there is; another one would be told as it stands, and fail as a sign-off.
+    backed = {"typed": "a typed name: no credential backs it"}
+    return [
+        f"{sign_off.name} ({sign_off.role}): {sign_off.statement}, {backed.get(sign_off.method, sign_off.method)}"
+        for sign_off in record.sign_offs(subject)
+    ]
+
+
+def _checks_of_files(files: Mapping[str, bytes], found: list[str]) -> list[Check]:
+    keys = [f"{path} holds {kind}" for path, octets in files.items() if (kind := private_key_in(octets))]
+    return [
+        _check("folder", found, f"{len(files)} plain files, no links"),
+        _check("sums", problems_with_sums(files), "SHA256SUMS names every other file and its digest"),
+        _check("private-keys", map(shown_text, keys), "none found"),
+    ]
+
+
+def _problems_with_listing(subject: Subject) -> Iterable[str]:
+    expected = {SUMS, MANIFEST, SCRIPT, TRANSCRIPT, LEDGER, *REPORTS, *(artifact.path for artifact in subject.record.sealed.artifacts)}
+    yield from (f"{path} does not belong here" for path in sorted(subject.files.keys() - expected))
+    yield from (f"{path} is missing" for path in sorted(expected - subject.files.keys()))
+
+
+def _problems_with_manifest(subject: Subject) -> Iterable[str]:
+    if missing := {MANIFEST, SCRIPT, TRANSCRIPT, LEDGER, *REPORTS} - subject.files.keys():
+        yield f"it can't be made again without {', '.join(sorted(missing))}"
+    elif subject.files[MANIFEST] != manifest_bytes(manifest_of(subject.record, subject.files)):
+        yield f"{MANIFEST} is not the one that the record makes"
+
+
+def _problems_with_ledger(subject: Subject) -> Iterable[str]:
+    """It is what the record makes of the ledger before; no serial is used twice; no rehearsal stands behind a production."""
+    stored = subject.files.get(LEDGER)
+    if stored is None:
+        yield f"{LEDGER} is missing"
+        return
+    if stored != ledger_of(subject.record.lines, without_last(stored)):
+        yield f"{LEDGER} is not the one that the record makes"
+    ledger = read_ledger(stored)
+    serials = Counter(entry.serial for ceremony in ledger.ceremonies for entry in ceremony.entries)
+    yield from (f"serial {serial} stands in it {times} times" for serial, times in serials.items() if times > 1)
+    if not subject.record.opened.rehearsal and any(ceremony.rehearsal for ceremony in ledger.ceremonies):
+        yield "a rehearsal stands in the ledger of a production"
+
+
+def _problems_with_reports(subject: Subject, bundle: Path, render: Render | None) -> Iterable[str]:
+    if render is None:
+        return
+    rendered = render(bundle)
+    for path in REPORTS:
+        if rendered.get(path) != subject.files.get(path):
+            yield f"{path} is not what the record renders to"
+
+
+def _problems_with_previous(subject: Subject, previous: Path) -> Iterable[str]:
+    verdict = verify_bundle(previous)
+    if failed := [check for check in verdict.checks if not check.passed]:
+        yield from (f"the previous bundle itself: {check.name}: {check.detail}" for check in failed)
+        return
+    earlier = read_tree(previous, CAPS).files
+    if verdict.ceremony == subject.record.opened.ceremony:
+        yield from _problems_with_earlier(subject.files, earlier)
+        return
+    named = subject.record.opened.previous
+    if named is None:
+        yield "the record names no previous ceremony, and this bundle is of another one"
+    elif (named.fingerprint, named.root_certificate_sha256) != (verdict.fingerprint, verdict.root_fingerprint):
+        yield "the record names another previous ceremony, or another root"
+    elif named.ledger_sha256 != sha256_hex(earlier[LEDGER]) or without_last(subject.files.get(LEDGER, b"")) != earlier[LEDGER]:
+        yield "the ledger does not go on from the previous ceremony's"
+
+
+def _problems_with_earlier(files: Mapping[str, bytes], earlier: Mapping[str, bytes]) -> Iterable[str]:
+    if not files[TRANSCRIPT].startswith(earlier[TRANSCRIPT]):
+        yield "the transcript of the earlier bundle is not the beginning of this one's"
+    for path in sorted(earlier.keys() - {SUMS, MANIFEST, TRANSCRIPT, LEDGER, *REPORTS}):
+        if files.get(path) != earlier[path]:
+            yield f"{path} is not what it was in the earlier bundle"
+
+
+_REPORT_DETAIL = {True: "not rendered again here", False: "rendered again and the same; a rendering, not evidence"}
+
+_CHECKS: tuple[tuple[str, Callable[[Subject], Iterable[str]], str], ...] = (
+    ("files", _problems_with_listing, "exactly those that the seal and the format name"),
+    ("manifest", _problems_with_manifest, "made again from the record, the same"),
+    ("script", record.problems_with_script, "the one whose digest stands in the first line"),
+    ("transcript-chain", record.problems_with_chain, "each line holds the digest of the line before"),
+    ("seal", record.problems_with_seal, "the last line seals this bundle and names the seal before"),
+    ("steps", record.problems_with_steps, "all steps of the script up to the seal, in its order"),
+    ("intents", record.problems_with_intents, "each result follows its intent"),
+    ("people", record.problems_with_people, "each answer is from a participant who was called"),
+    ("resumptions", record.problems_with_resumptions, "each session went on from a fingerprint on paper"),
+    ("window", record.problems_with_window, "held on days that the script allows"),
+    ("orders", record.problems_with_orders, "each signature was ordered by two people over its digest"),
+    ("machine-checks", record.problems_with_machine_checks, "made before each signature"),
+    ("vouching", certificates.problems_with_vouching, "each CSR's key was vouched for from paper or pinned by the script"),
+    ("artifacts-accounted", certificates.problems_with_artifacts, "lines, signatures and files are the same, one to one"),
+    ("root-certificate", certificates.problems_with_root, "self-signed, by the script's profile"),
+    ("intermediates", certificates.problems_with_intermediates, "signed by the root, by the script's profile, on the CSR's key"),
+    ("proofs", certificates.problems_with_proofs, "signed by the root itself, on the code that came in"),
+    ("ledger", _problems_with_ledger, "made again from the record, the same"),
+    ("rehearsal", record.problems_with_rehearsal, "said the same everywhere"),
+)

@@ -1,0 +1,53 @@
+"""What a rehearsal brings in place of the real thing: a throw-away token that this very run creates, and its media."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from ceremony.errors import CeremonyError
+from ceremony.machine.folder import CeremonyFolder
+from ceremony.room.failures import telling
+from hsm.softhsm import find_softhsm, throw_away
+
+_PLACE = Path("work") / "rehearsal"
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """The module and its environment, where bundles go, and for a later script the made-up past: its bundle and token.
+
+    `serial` is that of a token that is in use already, `made_up` says what was made up, a line each.
+    """
+
+    module: Path
+    environment: dict[str, str]
+    outbox: Path
+    serial: str = ""
+    previous: Path | None = None
+    made_up: tuple[str, ...] = ()
+
+    @classmethod
+    def create(cls, directory: Path, module: Path | None) -> "Rehearsed":
+        """Makes the throw-away token below the ceremony's folder, which must be new or empty.
+
+        Raises CeremonyError RECORD-…, MODULE-MISSING.
+        """
+        with telling("Nothing was begun."):
+            path = module or find_softhsm()
+        CeremonyFolder.create(directory).close()
+        place = directory / _PLACE
+        try:
+            shutil.rmtree(place, ignore_errors=True)
+            environment = throw_away(place / "token")
+            (place / "outbox").mkdir(mode=0o700)
+        except OSError as failed:
+            raise CeremonyError(
+                "RECORD-UNWRITABLE", f"{place} could not be made: {failed.strerror}.", state="Nothing was begun."
+            ) from failed
+        return cls(path, environment, place / "outbox", made_up=("a throw-away SoftHSM token, its PINs, and where bundles go",))
+
+    @classmethod
+    def found(cls, directory: Path, module: Path) -> "Rehearsed":
+        """What an earlier session of the rehearsal in this folder created."""
+        place = directory / _PLACE
+        return cls(module, {"SOFTHSM2_CONF": str((place / "token" / "softhsm2.conf").resolve())}, place / "outbox")

@@ -1,0 +1,41 @@
+"""The verbs of the room by name: an explicit list."""
+
+from ceremony.room.adopt_token import AdoptToken
+from ceremony.room.check_machine import CheckMachine
+from ceremony.room.copy_out import CopyOut
+from ceremony.room.find_root import FindRoot
+from ceremony.room.generate_key import GenerateKey
+from ceremony.room.import_request import ImportRequest
+from ceremony.room.initialise_token import FindBlankToken, InitialiseToken
+from ceremony.room.make_bundle import MakeBundle
+from ceremony.room.proof_key import ProofKey
+from ceremony.room.randomness import Random, SerialNumber
+from ceremony.room.read_clock import ReadClock
+from ceremony.room.read_previous import ReadPrevious
+from ceremony.room.sign import Sign
+from ceremony.room.store import Store
+from ceremony.room.token_facts import Lock, TokenFacts
+from ceremony.room.verb import Verb
+from ceremony.room.write_artifact import WriteArtifact
+
+VERBS: dict[str, Verb] = {
+    "read-clock": ReadClock(),
+    "check-machine": CheckMachine(),
+    "find-blank-token": FindBlankToken(),
+    "initialise-token": InitialiseToken(),
+    "adopt-token": AdoptToken(),
+    "token-facts": TokenFacts(),
+    "lock": Lock(),
+    "random": Random(),
+    "serial-number": SerialNumber(),
+    "generate-key": GenerateKey(),
+    "find-root": FindRoot(),
+    "read-previous": ReadPrevious(),
+    "proof-key": ProofKey(),
+    "store": Store(),
+    "sign": Sign(),
+    "write-artifact": WriteArtifact(),
+    "import-request": ImportRequest(),
+    "make-bundle": MakeBundle(),
+    "copy-out": CopyOut(),
+}

@@ -1,0 +1,245 @@
+"""One session of a ceremony: the folder opened and locked, the room built, the loop conducted, everything shut again."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ceremony.crossing.verify import verify_bundle
+from ceremony.engine.conduct import Stopped, conduct
+from ceremony.engine.resume import last_announced, resume
+from ceremony.engine.step import Ask, Face, Interrupt, Notice
+from ceremony.errors import CeremonyError, ExitCode
+from ceremony.machine.clock import now
+from ceremony.machine.folder import CeremonyFolder
+from ceremony.machine.site import Site, parse_site
+from ceremony.opening import approved, previous_from_paper
+from ceremony.report.rendering import reports_of_bundle
+from ceremony.room.rehearsed import Rehearsed
+from ceremony.room.room import TokenRoom
+from ceremony.script import Script, read_script, script_digest
+from ceremony.transcript import Line, Transcript, read_lines
+from ceremony.words import sha256_hex
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a session ended. `fingerprint` (hex) is the one to be on paper; "" when none was announced.
+
+    `media` are the places of the media that were in use, to be taken out and counted.
+    """
+
+    exit_code: int
+    reason: str
+    text: str
+    fingerprint: str
+    folder: Path
+    media: tuple[str, ...] = ()
+
+
+@dataclass
+class Session:
+    """An open ceremony, ready to be conducted. `previous` is the facts of the bundle it starts from."""
+
+    folder: CeremonyFolder
+    script: Script
+    transcript: Transcript
+    room: TokenRoom
+    rehearsal: bool
+    previous: dict[str, Any] | None = None
+    made_up: tuple[str, ...] = field(default=())
+
+    def conduct(self, face: Face) -> Outcome:
+        """Opens or resumes the record and conducts. A rehearsal goes on after a crossing in the same run, if people wish."""
+        try:
+            self._opened_or_resumed(face)
+            while True:
+                try:
+                    fingerprint = conduct(self.script, self.transcript, face, self.room)
+                    return self._outcome(ExitCode.DONE, "closed", "The ceremony is closed.", fingerprint)
+                except Stopped as stopped:
+                    if not (self.rehearsal and stopped.reason == "crossing" and self._go_on(face)):
+                        return self._outcome(stopped.exit_code, stopped.reason, stopped.text)
+                    resume(self.script, self.transcript, face, self.room)
+        except Stopped as stopped:
+            return self._outcome(stopped.exit_code, stopped.reason, stopped.text)
+
+    def _outcome(self, exit_code: int, reason: str, text: str, fingerprint: str = "") -> Outcome:
+        announced = last_announced(self.transcript.lines)
+        media = tuple(str(place) for place in (self.room.inbox, self.room.outbox) if place)
+        return Outcome(int(exit_code), reason, text, fingerprint or (announced.sha256 if announced else ""), self.folder.path, media)
+
+    def _opened_or_resumed(self, face: Face) -> None:
+        for line in self.made_up:
+            face.tell(Notice(kind="info", lines=(f"REHEARSAL: {line}",)))
+        if self.transcript.lines:
+            resume(self.script, self.transcript, face, self.room)
+            return
+        if self.previous and not self.rehearsal:
+            previous_from_paper(self.script, face)
+        script = self.folder.script
+        approved_by = approved(self.script, script_digest(script), self.room, face)
+        self.room.ceremony = os.urandom(16).hex()
+        data = {
+            "format": 1,
+            "ceremony": self.room.ceremony,
+            "rehearsal": self.rehearsal,
+            "script": {"id": self.script.id, "title": self.script.title, "sha256": script_digest(script)},
+            "approved_by": approved_by,
+            "site": {"sha256": self.room.site.sha256},
+            "previous": self.previous,
+            **self.room.describe(),
+        }
+        self.transcript.append("opened", data, prev=self.previous["fingerprint"] if self.previous else script_digest(script))
+
+    def _go_on(self, face: Face) -> bool:
+        administrator = next(participant.id for participant in self.script.participants if participant.role == "administrator")
+        shown = (
+            "In a ceremony, days may pass here, and the program ends.",
+            "A rehearsal can go on at once with what comes back over the gap.",
+        )
+        reply = face.ask(Ask(key="go-on", text="Go on now?", by=administrator, shown=shown, choices=("go on", "leave")))
+        return not isinstance(reply, Interrupt) and reply.value.strip().casefold() == "go on"
+
+
+@contextmanager
+def begun(
+    script: bytes,
+    directory: Path,
+    *,
+    site: Site,
+    inbox: Path | None,
+    outbox: Path | None,
+    previous: Path | None,
+    removed: tuple[str, ...],
+    rehearsed: Rehearsed | None = None,
+) -> Iterator[Session]:
+    """A new ceremony in `directory`. `rehearsed` is what a rehearsal brings in place of site and previous bundle.
+
+    Raises ScriptRefused and CeremonyError; MODULE-IS-SOFTWARE (exit 7) when a production run names a software token,
+    MODULE-NOT-SOFTWARE when a rehearsal names another.
+    """
+    model = read_script(script)
+    if rehearsed is None and site.module is None:
+        raise CeremonyError("MODULE-NOT-NAMED", "No PKCS#11 module is named.", state="Nothing was begun.")
+    if model.previous and previous is None and rehearsed is None:
+        raise CeremonyError("PREVIOUS-MISSING", "The script starts from an earlier ceremony ([previous]).", state="Nothing was begun.")
+    with CeremonyFolder.create(directory) as folder:
+        room = _room(folder, model, site, inbox, outbox, removed, rehearsed)
+        try:
+            _refuse_the_other_kind_of_module(room)
+            folder.write("script.toml", script)
+            folder.write("site.toml", site.octets)
+            facts = _taken_over(folder, model, rehearsed.previous if rehearsed else previous, rehearsal=rehearsed is not None)
+            with closing(Transcript(folder.transcript_path, now)) as transcript:
+                yield Session(folder, model, transcript, room, rehearsed is not None, facts, rehearsed.made_up if rehearsed else ())
+        finally:
+            room.close()
+
+
+@contextmanager
+def gone_on(directory: Path, *, inbox: Path | None, outbox: Path | None, removed: tuple[str, ...]) -> Iterator[Session]:
+    """The ceremony of a folder, to be resumed. Raises CeremonyError RECORD-…"""
+    with CeremonyFolder.open(directory) as folder, closing(Transcript(folder.transcript_path, now)) as transcript:
+        opened = transcript.lines[0].data
+        script = folder.script
+        if (
+            script_digest(script) != opened["script"]["sha256"]
+            or folder.site != b""
+            and sha256_hex(folder.site) != opened["site"]["sha256"]
+        ):
+            raise CeremonyError("RECORD-MISMATCH", "script.toml or site.toml in the folder is not the one that the record was begun with.")
+        model = read_script(script)
+        rehearsed = Rehearsed.found(folder.path, Path(opened["module"]["path"])) if opened["rehearsal"] else None
+        room = _room(folder, model, parse_site(folder.site), inbox, outbox, removed, rehearsed)
+        room.ceremony = opened["ceremony"]
+        room.serial = serial_in_use(transcript.lines) or _serial_of_past(folder.path)
+        try:
+            _refuse_the_other_kind_of_module(room)
+            yield Session(folder, model, transcript, room, opened["rehearsal"], opened["previous"])
+        finally:
+            room.close()
+
+
+def _refuse_the_other_kind_of_module(room: TokenRoom) -> None:
+    """A root key does not belong into software, and a rehearsal not onto a real token (design, rule 14)."""
+    module = room.module.info
+    if module.software == room.rehearsal:
+        return
+    if module.software:
+        raise CeremonyError(
+            "MODULE-IS-SOFTWARE", f"{module.description} at {module.path} keeps keys in software.", state="Nothing was changed."
+        )
+    what = f"{module.description} at {module.path} is not known to be software."
+    raise CeremonyError("MODULE-NOT-SOFTWARE", what, state="Nothing was changed.")
+
+
+def serial_in_use(lines: list[Line]) -> str:
+    """The serial of the token that the record last took up; "" if none."""
+    for line in reversed(lines):
+        if line.type == "result" and "value" in line.data and line.data["verb"] in ("initialise-token", "adopt-token", "find-root"):
+            value = line.data["value"]
+            return str(value.get("token", value)["serial"])
+    return ""
+
+
+def _serial_of_past(directory: Path) -> str:
+    past = directory / "work" / "rehearsal" / "past" / "transcript.jsonl"
+    return serial_in_use(read_lines(past.read_bytes())[0]) if past.exists() else ""
+
+
+def _room(
+    folder: CeremonyFolder,
+    script: Script,
+    site: Site,
+    inbox: Path | None,
+    outbox: Path | None,
+    removed: tuple[str, ...],
+    rehearsed: Rehearsed | None,
+) -> TokenRoom:
+    if rehearsed is not None:
+        return TokenRoom(
+            folder=folder, script=script, site=site, module_path=rehearsed.module, environment=rehearsed.environment, rehearsal=True,
+            inbox=inbox, outbox=outbox or rehearsed.outbox, serial=rehearsed.serial, removed=removed,
+        )  # fmt: skip
+    if site.module is None:
+        raise CeremonyError("MODULE-NOT-NAMED", "No PKCS#11 module is named.", state="Nothing was begun.")
+    return TokenRoom(
+        folder=folder, script=script, site=site, module_path=site.module, environment=dict(site.environment), rehearsal=False,
+        inbox=inbox or site.inbox, outbox=outbox or site.outbox, removed=removed,
+    )  # fmt: skip
+
+
+def _taken_over(folder: CeremonyFolder, script: Script, bundle: Path | None, *, rehearsal: bool) -> dict[str, Any] | None:
+    """Copies the previous bundle into the folder and verifies the copy against the fingerprint that the script names."""
+    if script.previous is None:
+        return None
+    assert bundle is not None  # noqa: S101 - looked at before the folder was made
+    target = folder.path / "work" / "previous"
+    if target.exists():
+        shutil.rmtree(target)
+    try:
+        shutil.copytree(bundle, target, symlinks=True)
+    except OSError as failed:
+        raise CeremonyError(
+            "PREVIOUS-REFUSED", f"The bundle {bundle} could not be copied: {failed}.", state="Nothing was begun."
+        ) from failed
+    manifest_fingerprint = sha256_hex((target / "record" / "transcript.jsonl").read_bytes().splitlines(keepends=True)[-1])
+    fingerprint = manifest_fingerprint if rehearsal else script.previous.fingerprint
+    verdict = verify_bundle(target, fingerprint=fingerprint, render=reports_of_bundle)
+    failed_checks = [check for check in verdict.checks if not check.passed]
+    if failed_checks or verdict.rehearsal != rehearsal:
+        why = "; ".join(f"{check.name}: {check.detail}" for check in failed_checks) or "it is a rehearsal's, and this is none"
+        raise CeremonyError("PREVIOUS-REFUSED", f"The bundle of the earlier ceremony is refused: {why}.", state="Nothing was begun.")
+    ledger = (target / "record" / "ledger.json").read_bytes()
+    root = next((target / "root").iterdir())
+    from ceremony.crossing.artifacts import certificate_der, read_certificates
+
+    return {
+        "fingerprint": fingerprint,
+        "ledger_sha256": sha256_hex(ledger),
+        "root_certificate_sha256": sha256_hex(certificate_der(read_certificates(root.read_bytes())[0])),
+    }

@@ -1,0 +1,256 @@
+"""A room around a token in memory: everything else is the product's own room, on a folder that a crash leaves as it is."""
+
+import datetime as dt
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ceremony.crossing.bundle import REPORTS
+from ceremony.crossing.request import ProofRequest, write_request
+from ceremony.engine.step import Act, AskSecret, Face
+from ceremony.errors import CeremonyError
+from ceremony.machine.checks import Finding
+from ceremony.machine.folder import CeremonyFolder
+from ceremony.machine.site import Site
+from ceremony.pki.names import parse_name
+from ceremony.room import check_machine, import_request, made_up, make_bundle, read_clock
+from ceremony.room.room import TokenRoom
+from ceremony.script import read_script
+from ceremony.session import Outcome, Session, serial_in_use
+from ceremony.transcript import Moment, Transcript, read_lines
+from tests.engine.memory_token import Faults, MemoryModule, Store
+
+FIRST_CEREMONY = Path(__file__).parents[2] / "ceremony-scripts" / "first-ceremony.toml"
+_KEYS = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("alpha.1", "beta.1")}
+
+
+class Clock:
+    """Goes on by a second each time it is read, and begins inside the window of the shipped scripts."""
+
+    def __init__(self, start: str = "2026-11-24T09:00:00Z") -> None:
+        self.moment = dt.datetime.fromisoformat(start)
+        self._begun = self.moment
+
+    def __call__(self) -> Moment:
+        self.moment += dt.timedelta(seconds=1)
+        since = int((self.moment - self._begun).total_seconds() * 1000)
+        return Moment(self.moment.strftime("%Y-%m-%dT%H:%M:%SZ"), "boot-1", since)
+
+
+@dataclass
+class World:
+    """What outlives a crash: the folder with its record, the media, the token, and the paper in people's hands."""
+
+    base: Path
+    script: bytes = field(default_factory=FIRST_CEREMONY.read_bytes)
+    rehearsal: bool = False
+    store: Store = field(default_factory=Store)
+    paper: list[str] = field(default_factory=list)
+    changed: Callable[[str], None] = lambda what: None
+    faults: Faults = field(default_factory=Faults)
+    findings: list[Finding] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
+    unwritable_from: int | None = None
+    rooms: list["MemoryRoom"] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        return self.base / "ceremony"
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "transcript.jsonl"
+
+    @property
+    def inbox(self) -> Path:
+        return self.base / "inbox"
+
+    @property
+    def outbox(self) -> Path:
+        return self.base / "outbox"
+
+    def made(self) -> "World":
+        for place in (self.inbox, self.outbox):
+            place.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def copy_to(self, base: Path) -> "World":
+        """The same world elsewhere, as a crash at this moment would leave it."""
+        shutil.copytree(self.base, base)
+        clock = Clock()
+        clock.moment = self.clock.moment
+        return World(base, self.script, self.rehearsal, self.store.copy(), list(self.paper), findings=self.findings, clock=clock)
+
+    def bring_request(self, root_sha256: str, *, made_at: str = "2026-11-24T08:00:00Z", name: str = "request-1") -> Path:
+        """What the online side sends back: a code for the root, and the CSRs."""
+        folder = self.inbox / name
+        if not folder.exists():
+            code = ProofRequest("example-dps", "example-root-g1", "4F2A" * 12)
+            csrs = {csr: csr_of(csr) for csr in _KEYS}
+            write_request(folder, made_at=made_at, root_fingerprint=root_sha256, proofs=[code], csrs=csrs)
+        return folder
+
+
+def csr_of(name: str, subject: str | None = None) -> bytes:
+    builder = x509.CertificateSigningRequestBuilder().subject_name(parse_name(subject or f"CN={name},O=Example"))
+    return builder.sign(_KEYS[name], hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+class WatchedFolder(CeremonyFolder):
+    """Tells of each file that was written."""
+
+    world: World
+
+    def write(self, relative: str, octets: bytes) -> Path:
+        written = super().write(relative, octets)
+        self.world.changed(f"file {relative}")
+        return written
+
+
+class WatchedTranscript(Transcript):
+    """Tells of each line that is on the disk, and can fail at one as on a full disk."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.record, world.clock)
+        self._world = world
+
+    def append(self, type: Any, data: dict[str, Any], **more: Any) -> Any:
+        if self._world.unwritable_from is not None and len(self.lines) + 1 >= self._world.unwritable_from:
+            raise CeremonyError("RECORD-UNWRITABLE", "The transcript could not be written: No space left on device.")
+        line = super().append(type, data, **more)
+        self._world.changed(f"line {type}")
+        return line
+
+
+class MemoryRoom(TokenRoom):
+    """The product's room; its module is in memory. Remembers what it was asked for."""
+
+    world: World
+    acts: list[Act]
+    asked_to_close: bool = False
+
+    @property
+    def module(self) -> Any:
+        if self._module is None:
+            self._module = cast(Any, MemoryModule(self.world.store, self.world.changed, self.world.faults, self.rehearsal))
+        return self._module
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "tool": {"version": "0", "packages": {}},
+            "module": self.module.info.facts(),
+            "machine": {"kernel": "memory"},
+            "environment_removed": [],
+        }
+
+    def do(self, act: Act, secret: AskSecret) -> dict[str, Any]:
+        self.acts.append(act)
+        self.world.faults.raise_at(act.key, "before")
+        result = super().do(act, secret)
+        self.world.changed(f"act {act.verb}")
+        self.world.faults.raise_at(act.key, "after")
+        return result
+
+    def undo(self, act: Act, secret: AskSecret) -> None:
+        super().undo(act, secret)
+        self.world.changed(f"undone {act.verb}")
+
+    def close(self) -> None:
+        self.asked_to_close = True
+        super().close()
+
+
+@contextmanager
+def _patched(world: World) -> Iterator[None]:
+    """The machine, the clock and the reports of this world. Reports are made in other tests; here they would take the time."""
+    patches: list[tuple[Any, str, Any]] = [
+        (check_machine, "check_machine", lambda **_: world.findings or [Finding("routes", "ok", "No route.")]),
+        (check_machine, "input_devices", lambda: ()),
+        (make_bundle, "reports_of", lambda script, lines: dict.fromkeys(REPORTS, b"%PDF- not rendered here\n")),
+        *((module, "now", world.clock) for module in (import_request, made_up, read_clock)),
+    ]
+    before = [getattr(module, name) for module, name, _ in patches]
+    for module, name, value in patches:
+        setattr(module, name, value)
+    try:
+        yield
+    finally:
+        for (module, name, _), value in zip(patches, before, strict=True):
+            setattr(module, name, value)
+
+
+@contextmanager
+def session(world: World) -> Iterator[Session]:
+    """A session as a fresh process would have it: only what is in the world is there."""
+    has_begun = world.record.exists() and b"\n" in world.record.read_bytes()
+    with _patched(world), WatchedFolder.open(world.folder) if has_begun else WatchedFolder.create(world.folder) as folder:
+        folder.world = world
+        script = read_script(world.script)
+        if not has_begun:
+            folder.write("script.toml", world.script)
+            folder.write("site.toml", b"")
+        with closing(WatchedTranscript(world)) as transcript:
+            room = MemoryRoom(
+                folder=folder,
+                script=script,
+                site=Site(),
+                module_path=Path("/opt/memory/module.so"),
+                environment={},
+                rehearsal=world.rehearsal,
+                inbox=world.inbox,
+                outbox=world.outbox,
+                serial=serial_in_use(transcript.lines),
+                began=world.clock(),
+            )
+            room.world, room.acts = world, []
+            world.rooms.append(room)
+            if transcript.lines:
+                room.ceremony = transcript.lines[0].data["ceremony"]
+            try:
+                yield Session(folder, script, transcript, room, world.rehearsal)
+            finally:
+                room.close()
+
+
+def held(world: World, face: Face) -> Outcome:
+    """One session, to its end."""
+    with session(world) as opened:
+        return opened.conduct(face)
+
+
+def held_to_the_end(world: World, face: Face, most_sessions: int = 4) -> None:
+    """Sessions until the ceremony is closed."""
+    reasons = []
+    for _ in range(most_sessions):
+        if is_closed(world):
+            return
+        reasons.append(held(world, face).reason)
+    assert is_closed(world), reasons
+
+
+def is_closed(world: World) -> bool:
+    lines, torn = read_lines(world.record.read_bytes()) if world.record.exists() else ([], None)
+    return bool(lines) and lines[-1].type == "closed" and torn is None
+
+
+def bring_what_was_asked_for(world: World) -> None:
+    """What the online side makes of the root certificate that it got."""
+    root = next(world.folder.glob("work/artifacts/root/*.pem"), None)
+    if root is not None:
+        certificate = x509.load_pem_x509_certificate(root.read_bytes())
+        world.bring_request(certificate.fingerprint(hashes.SHA256()).hex())
+
+
+def fast_folder() -> Path | None:
+    """A file system in memory, where there is one: the tests flush thousands of files."""
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() and os.access(memory, os.W_OK) else None

@@ -1,0 +1,227 @@
+"""A token in memory with real keys, in the shape of hsm.client: what a crash leaves of it is in `Store`, a login is not."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from ceremony.pki.signatures import hash_of
+from hsm.errors import TokenError
+from hsm.facts import AttributeReading, FoundKey, GeneratedKey, ModuleInfo, ObjectInfo, SignatureMade, TokenInfo
+
+SERIAL = "MEM0001"
+
+
+@dataclass
+class Pair:
+    """A key pair; a crash in the middle of its generation leaves the private half alone."""
+
+    label: str
+    private: ec.EllipticCurvePrivateKey
+    has_public: bool = True
+
+    @property
+    def public_der(self) -> bytes:
+        return self.private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+@dataclass
+class Store:
+    """What is on the token and stays there, and what was ever asked of it."""
+
+    label: str = ""
+    user_pin: bytes = b""
+    initialised: bool = False
+    pairs: dict[str, Pair] = field(default_factory=dict)
+    signed: list[str] = field(default_factory=list)
+    generated: int = 0
+    drawn: int = 0
+    wrong_pins: int = 0
+
+    def copy(self) -> "Store":
+        return replace(self, pairs={key_id: replace(pair) for key_id, pair in self.pairs.items()}, signed=list(self.signed))
+
+
+@dataclass
+class Faults:
+    """What the next calls of a method do instead: raise before they act, or after. Each is used once.
+
+    `act` is asked with the key of each act of the room, and "before" or "after".
+    """
+
+    act: Callable[[str, str], Exception | None] = lambda key, when: None
+    before: dict[str, list[Exception]] = field(default_factory=dict)
+    after: dict[str, list[Exception]] = field(default_factory=dict)
+
+    def raise_at(self, key: str, when: str) -> None:
+        if error := self.act(key, when):
+            raise error
+
+    def raise_before(self, method: str) -> None:
+        if self.before.get(method):
+            raise self.before[method].pop(0)
+
+    def raise_after(self, method: str) -> None:
+        if self.after.get(method):
+            raise self.after[method].pop(0)
+
+
+def module_info(software: bool) -> ModuleInfo:
+    return ModuleInfo(
+        path="/opt/memory/module.so",
+        sha256="5" * 64,
+        manufacturer="In memory",
+        description="In memory",
+        library_version="1.0",
+        cryptoki_version="2.40",
+        software=software,
+        profile="memory",
+    )
+
+
+class MemoryToken:
+    def __init__(self, store: Store, changed: Callable[[str], None], faults: Faults) -> None:
+        self.store, self._changed, self._faults = store, changed, faults
+        self.is_open = False
+
+    @property
+    def logged_in(self) -> bool:
+        self._faults.raise_before("logged-in")
+        return self.is_open
+
+    def info(self) -> TokenInfo:
+        self._faults.raise_before("info")
+        store = self.store
+        flags = ("TOKEN_INITIALIZED",) * store.initialised + ("USER_PIN_INITIALIZED",) * bool(store.user_pin)
+        return TokenInfo(
+            label=store.label,
+            serial=SERIAL,
+            manufacturer="In memory",
+            model="Memory",
+            hardware_version="1.0",
+            firmware_version="1.0",
+            flags=flags,
+            initialised=store.initialised,
+            user_pin_set=bool(store.user_pin),
+            pin_tries="final" if store.wrong_pins == 2 else "locked" if store.wrong_pins > 2 else "low" if store.wrong_pins else "ok",
+            so_pin_tries="ok",
+            shortest_pin=4,
+            longest_pin=64,
+            protected_path=False,
+            software=False,
+            profile="memory",
+        )
+
+    def initialise(self, label: str, so_pin: bytearray, user_pin: bytearray, again: bool = False) -> TokenInfo:
+        self._faults.raise_before("initialise")
+        if self.store.initialised and not again:
+            raise TokenError("TOKEN-NOT-BLANK", "In use.")
+        self.store.label, self.store.initialised, self.store.user_pin = label, True, b""
+        self.store.pairs.clear()
+        self._changed("token initialised, no user PIN yet")
+        self.store.user_pin = bytes(user_pin)
+        self._changed("token initialised")
+        self._faults.raise_after("initialise")
+        return self.info()
+
+    def login(self, user_pin: bytearray, *, last_try_too: bool = False) -> None:
+        self._faults.raise_before("login")
+        if self.store.wrong_pins == 2 and not last_try_too:
+            raise TokenError("TOKEN-PIN-LAST-TRY", "One try is left.")
+        if not self.store.user_pin or bytes(user_pin) != self.store.user_pin:
+            self.store.wrong_pins += 1
+            raise TokenError("TOKEN-PIN-WRONG", "Wrong.")
+        self.store.wrong_pins = 0
+        self.is_open = True
+
+    def logout(self) -> None:
+        self.is_open = False
+        self._faults.raise_before("logout")
+
+    def _must_be_open(self) -> None:
+        if not self.is_open:
+            raise TokenError("TOKEN-NOT-LOGGED-IN", "Nobody is logged in.")
+
+    def inventory(self) -> list[ObjectInfo]:
+        self._must_be_open()
+        return [
+            ObjectInfo(object_class="PRIVATE_KEY", label=pair.label, key_id=key_id, key_type="EC")
+            for key_id, pair in self.store.pairs.items()
+        ]
+
+    def generate_key(self, key: str, label: str, key_id: bytes) -> GeneratedKey:
+        self._must_be_open()
+        self._faults.raise_before("generate-key")
+        if key_id.hex() in self.store.pairs or any(pair.label == label for pair in self.store.pairs.values()):
+            raise TokenError("KEY-EXISTS", "Label or id is taken.")
+        assert key == "ec:secp384r1"
+        pair = Pair(label, ec.generate_private_key(ec.SECP384R1()), has_public=False)
+        self.store.pairs[key_id.hex()] = pair
+        self.store.generated += 1
+        self._changed("private half")
+        pair.has_public = True
+        self._changed("key pair")
+        self._faults.raise_after("generate-key")
+        attributes = {"SENSITIVE": AttributeReading(value=True, wanted=True, verdict="as-wanted")}
+        return GeneratedKey(
+            label=label,
+            key_id=key_id,
+            public_key_der=pair.public_der,
+            attributes=attributes,
+            mechanism="CKM_EC_KEY_PAIR_GEN",
+            profile="memory",
+        )
+
+    def find_key(self, key_id: bytes) -> FoundKey | None:
+        self._must_be_open()
+        self._faults.raise_before("find-key")
+        pair = self.store.pairs.get(key_id.hex())
+        if pair is None:
+            return None
+        return FoundKey(
+            label=pair.label, has_private=True, has_public=pair.has_public, public_key_der=pair.public_der if pair.has_public else None
+        )
+
+    def sign(self, key_id: bytes, algorithm: str, message: bytes) -> SignatureMade:
+        self._must_be_open()
+        self._faults.raise_before("sign")
+        pair = self.store.pairs.get(key_id.hex())
+        if pair is None:
+            raise TokenError("KEY-NOT-FOUND", "No such key.")
+        self.store.signed.append(hashlib.sha256(message).hexdigest())
+        self._changed("signature")
+        self._faults.raise_after("sign")
+        return SignatureMade(signature=pair.private.sign(message, ec.ECDSA(hash_of(algorithm))), mechanism="CKM_ECDSA")
+
+    def random(self, length: int) -> bytes:
+        self._faults.raise_before("random")
+        self.store.drawn += 1
+        return hashlib.shake_256(f"token {self.store.drawn}".encode()).digest(length)
+
+    def destroy(self, key_id: bytes) -> None:
+        self._must_be_open()
+        self._faults.raise_before("destroy")
+        del self.store.pairs[key_id.hex()]
+        self._changed("key destroyed")
+        self._faults.raise_after("destroy")
+
+
+class MemoryModule:
+    def __init__(self, store: Store, changed: Callable[[str], None], faults: Faults, software: bool) -> None:
+        self.info = module_info(software)
+        self._token = MemoryToken(store, changed, faults)
+        self.closed = False
+
+    def tokens(self) -> list[TokenInfo]:
+        return [self._token.info()]
+
+    def token(self, *, serial: str | None = None, label: str | None = None, blank: bool = False) -> MemoryToken:
+        if self._token.store.initialised == blank or serial not in (None, SERIAL):
+            raise TokenError("TOKEN-NOT-FOUND", "None answers.")
+        return self._token
+
+    def close(self) -> None:
+        self._token.is_open = False
+        self.closed = True

@@ -1,0 +1,63 @@
+"""The people in the room: they type back what is shown, keep a paper with fingerprints, and do what a test tells them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ceremony.engine.step import Answer, Ask, Interrupt, Notice, Secret
+from tests.engine.memory_room import World, bring_what_was_asked_for
+
+Said = Callable[[Ask], str | Interrupt | None]
+
+PINS = {"SO PIN": b"so-pin-of-the-test", "user PIN": b"user-pin-of-the-test"}
+MOST_QUESTIONS = 400
+CHOICES = {"after-error": "again", "after-refusal": "pause"}
+
+
+@dataclass
+class People:
+    """A Face. `told` answers a question differently, or interrupts; None: as usual. All that was asked and told is kept."""
+
+    world: World
+    told: Said = lambda ask: None
+    secrets_told: Callable[[Secret], bytes | Interrupt | None] = lambda secret: None
+    brings_request: bool = True
+    asked: list[Ask] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+
+    def ask(self, ask: Ask) -> Answer | Interrupt:
+        self.asked.append(ask)
+        if len(self.asked) > MOST_QUESTIONS:
+            raise AssertionError(f"asked for ever: {ask.key}")
+        said = self.told(ask)
+        if isinstance(said, Interrupt):
+            return said
+        return Answer(value=self._usual(ask) if said is None else said, by=ask.by)
+
+    def _usual(self, ask: Ask) -> str:
+        if ask.key == "resume/fingerprint":
+            return self.world.paper[-1] if self.world.paper else "none"
+        if ask.key.startswith("medium/") and self.brings_request:
+            bring_what_was_asked_for(self.world)
+        if ask.accept is not None:
+            return ask.accept
+        if ask.choices:
+            return CHOICES.get(ask.key, ask.choices[0])
+        return f"seen by {ask.by}" if not ask.key.endswith("/first") else "B-1234"
+
+    def tell(self, notice: Notice) -> None:
+        self.notices.append(notice)
+        if notice.kind == "fingerprint":
+            self.world.paper.append(notice.facts["fingerprint"])
+            self.world.changed("paper")
+
+    def secret(self, secret: Secret) -> bytearray | Interrupt:
+        said = self.secrets_told(secret)
+        if isinstance(said, Interrupt):
+            return said
+        return bytearray(PINS[secret.what] if said is None else said)
+
+    def asked_keys(self) -> list[str]:
+        return [ask.key for ask in self.asked]
+
+    def errors(self) -> list[str]:
+        return [line for notice in self.notices if notice.kind == "error" for line in notice.lines]

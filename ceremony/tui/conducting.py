@@ -1,0 +1,374 @@
+"""The screen of the ceremony: steps, what is to be read, evidence, the one question, the keys."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Input
+
+from ceremony.engine.step import Ask, Notice, Secret
+from ceremony.said import digest_lines, instruction, notice_lines, person, secret_problem
+from ceremony.tui.heading import Heading
+from ceremony.tui.widgets import AnswerInput, Choices, KeyBar, PinInput, Reading, Text, shortened
+
+_WIDE = 100
+_READ_FIRST = "Read to the last line first: PgDn or Down. Then the answer can be typed."
+
+
+class Conducting(Screen[None]):
+    """Shows what the loop says and takes one answer at a time, which it posts as `Answered` or `SecretTyped`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("up", "line(-1)", show=False),
+        Binding("down", "line(1)", show=False),
+    ]
+
+    class Ready(Message):
+        """The screen stands: questions can come."""
+
+    class Answered(Message):
+        """Somebody answered the question."""
+
+        def __init__(self, value: str) -> None:
+            super().__init__()
+            self.value = value
+
+    class SecretTyped(Message):
+        """Activation data that fits the token's limits, typed as often as asked for; whoever takes it wipes it."""
+
+        def __init__(self, octets: bytearray) -> None:
+            super().__init__()
+            self.octets = octets
+
+    def __init__(self, heading: Heading, clock: Callable[[], datetime]) -> None:
+        super().__init__()
+        self.heading = heading
+        self.past: list[str] = []
+        self.fingerprint = ""
+        self.plays = False
+        self._clock = clock
+        self._facts = {"token": "not known yet", "air gap": "not checked yet", **heading.facts}
+        self._finished = {step.number: step.finished for step in heading.steps if step.finished}
+        self._step = 0
+        self._said: list[str] = []
+        self._new = 0
+        self._aloud = 0
+        self._asked: Ask | Secret | None = None
+        self._first: bytearray | None = None
+        self._waiting_since: datetime | None = None
+        self._waiting_for = ""
+        self._error: tuple[str, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """Top to bottom: header, steps and reading, evidence, answer, keys."""
+        yield Text(id="header")
+        with Horizontal(id="body"):
+            yield Reading(id="steps")
+            yield Reading(id="reading")
+        yield Text(id="evidence")
+        with Vertical(id="answering"):
+            yield Text(id="problem")
+            yield Text(id="question")
+            yield Text(id="instruction")
+            with Horizontal(id="entry"):
+                yield Text(id="prompt")
+                yield AnswerInput("answer")
+                yield PinInput("pin")
+            yield Choices("choices")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """The frame, and a clock."""
+        self.query_one("#steps", Reading).heading = "Steps, time = done"
+        self.query_one("#reading", Reading).heading = "Before the first step"
+        self._draw_steps()
+        self._tick()
+        self.set_interval(1, self._tick)
+        self.post_message(self.Ready())
+
+    def on_resize(self) -> None:
+        """Header and steps follow the width."""
+        self.call_after_refresh(self._tick)
+        self.call_after_refresh(self._draw_steps)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        # On a narrow screen evidence wants the whole width for what is signed; the header still says which step it is.
+        self.query_one("#steps").display = self.app.size.width >= _WIDE or not self.query_one("#evidence").display
+        self.call_after_refresh(self._draw_steps)
+
+    # what the loop tells
+
+    def tell(self, notice: Notice) -> None:
+        """Shows a notice where it belongs."""
+        if notice.kind != "status":
+            self.past += notice_lines(notice)
+        self._waiting_since = None
+        match notice.kind:
+            case "step-started":
+                self._begin(notice)
+            case "step-finished":
+                self._finished[notice.step or 0] = notice.time
+                self._draw_steps()
+            case "working":
+                self._wait(" ".join(notice.lines))
+            case "error":
+                self._problem(notice.lines)
+            case "fingerprint":
+                self.fingerprint = notice.facts["fingerprint"]
+                self.say([*notice.lines, "FINGERPRINT: read it aloud and write it on paper. It stands below."])
+                self._evidence("FINGERPRINT (SHA-256) for the paper", self.fingerprint)
+            case "status":
+                self._facts.update(notice.facts)
+                self._tick()
+            case "info" | "ended":
+                self.say(notice.lines)
+
+    def _begin(self, notice: Notice) -> None:
+        self._step = notice.step or 0
+        title, *say = notice.lines or ("",)
+        self.query_one("#reading", Reading).heading = f"Step {self._step}: {title}"
+        self._said, self._new = say or [title], 0
+        self._aloud = len(self._said)
+        self._clear_problem()
+        self._evidence("", None)
+        self.say([])
+        self._draw_steps()
+        self._tick()
+
+    def say(self, lines: Sequence[str]) -> None:
+        """Adds lines to what is to be read in this step."""
+        if lines and len(self._said) == self._aloud and self._said:
+            self._said.append("")
+        self._said += lines
+        self.query_one("#reading", Reading).show(self._said, start=self._new)
+
+    def _say_apart(self, lines: Sequence[str]) -> None:
+        self.say(["", *lines] if len(self._said) > self._aloud else lines)
+
+    def _show(self, shown: Sequence[str]) -> None:
+        # What stands there last is not said again: the next person is asked over the same lines.
+        if shown and list(shown) != self._said[-len(shown) :]:
+            self._say_apart(shown)
+            self._new = min(self._new, len(self._said) - len(shown))
+        elif shown:
+            self._new = len(self._said) - len(shown)
+            self.say([])
+
+    def _problem(self, lines: Sequence[str]) -> None:
+        self._error = tuple(lines)
+        self.query_one("#problem", Text).show([f"ERROR: {lines[0]}"] if lines else [])
+        self.query_one("#problem").display = bool(lines)
+        if len(lines) > 1:
+            self._say_apart(lines)
+
+    def _evidence(self, title: str, digest: str | None) -> None:
+        evidence = self.query_one("#evidence", Text)
+        evidence.display = digest is not None
+        evidence.border_title = title
+        self._make_room()
+        if digest is not None:
+            evidence.show(digest_lines(digest, max(40, self.app.size.width - 1)))
+
+    def _wait(self, what: str) -> None:
+        self._hide_entry()
+        self._waiting_for, self._waiting_since = what, self._clock()
+        self.query_one("#question", Text).show([f"PLEASE WAIT: {what}"])
+        self.query_one("#instruction", Text).show(["This cannot be interrupted. A stop comes when it is done."])
+
+    # what the loop asks
+
+    def ask(self, ask: Ask) -> None:
+        """Puts a question; the box for an order stays shut until the last line was in view."""
+        again = self._asked == ask
+        self._asked, self._waiting_since = ask, None
+        if not again:
+            self._show(ask.shown)
+        if ask.digest:
+            self._evidence("EVIDENCE (SHA-256)", ask.digest)
+        self.past += [f"{person(ask.by, self.heading.people)} is asked: {ask.text}", *([] if again else ask.shown)]
+        self._put(ask.text, ask.by)
+        self._open_entry(ask)
+
+    def _put(self, text: str, by: str) -> None:
+        self.query_one("#question", Text).show([f"{person(by, self.heading.people)}: {text}"])
+
+    def _open_entry(self, ask: Ask) -> None:
+        self._hide_entry()
+        answering = self.query_one("#answering")
+        answering.set_class(ask.order, "-order")
+        answering.border_title = "THIS IS THE ORDER TO SIGN" if ask.order else ""
+        if ask.choices and ask.accept is None:
+            self.query_one("#instruction", Text).show(["Up, Down or a digit marks an answer; Enter gives it."])
+            choices = self.query_one("#choices", Choices)
+            choices.offer(ask.choices)
+            choices.display = True
+            self.set_focus(choices)
+            return
+        self.query_one("#instruction", Text).show([instruction(ask)])
+        self._open(self.query_one("#answer", Input), "ORDER> " if ask.order else "Answer> ")
+        if ask.order and not self.query_one("#reading", Reading).all_seen:
+            self._shut_until_read()
+
+    def _shut_until_read(self) -> None:
+        self.query_one("#answer", Input).disabled = True
+        self.query_one("#instruction", Text).show([_READ_FIRST])
+        self.set_focus(None)
+
+    def on_reading_read_to_the_end(self, event: Reading.ReadToTheEnd) -> None:
+        """Opens the box of an order."""
+        box = self.query_one("#answer", Input)
+        if event.reading.id == "reading" and box.disabled and isinstance(self._asked, Ask):
+            self.query_one("#instruction", Text).show([instruction(self._asked)])
+            box.disabled = False
+            self.set_focus(box)
+
+    def ask_secret(self, secret: Secret) -> None:
+        """Asks for activation data in the field that shows none of it."""
+        if secret.shown and self._asked != secret:
+            self.say(secret.shown)
+        self._asked, self._waiting_since = secret, None
+        self._forget_first()
+        self._hide_entry()
+        self._put(secret.what, secret.by)
+        self._say_how(secret)
+        self._open(self.query_one("#pin", PinInput), "Not shown> ")
+
+    def _say_how(self, secret: Secret) -> None:
+        how = "Type it again." if self._first is not None else "Type it twice." if secret.twice else "Type it."
+        offered = f" REHEARSAL: type {secret.suggestion}, never a real PIN." if secret.suggestion is not None else ""
+        self.query_one("#instruction", Text).show([how + offered])
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """An answer, or activation data."""
+        event.stop()
+        if isinstance(self._asked, Secret):
+            # What stood there when Enter was pressed; anything typed after it is dropped.
+            self.query_one("#pin", PinInput).value = ""
+            self._secret_entered(self._asked, bytearray(event.value.encode()))
+        elif isinstance(self._asked, Ask):
+            self._answered(event.value)
+
+    def on_choices_chosen(self, event: Choices.Chosen) -> None:
+        """A choice is an answer like another."""
+        self._answered(event.value)
+
+    def _answered(self, value: str) -> None:
+        if isinstance(self._asked, Ask) and not self._asked.blind:
+            self.past.append(f"  answered: {value}")
+        self._go_on()
+        self.post_message(self.Answered(value))
+
+    def _secret_entered(self, secret: Secret, typed: bytearray) -> None:
+        if problem := secret_problem(secret, typed):
+            _wipe(typed)
+            self._problem([problem])
+        elif secret.twice and self._first is None:
+            self._first = typed
+            self._clear_problem()
+            self._say_how(secret)
+            return
+        elif secret.twice and typed != self._first:
+            _wipe(typed)
+            self._problem(["The two do not agree. Nothing was changed; type both once more."])
+        else:
+            self._go_on()
+            self.post_message(self.SecretTyped(typed))
+            return
+        self._forget_first()
+        self._say_how(secret)
+
+    def _go_on(self) -> None:
+        self._clear_problem()
+        self._new = len(self._said)
+        self.close_entry()
+
+    def close_entry(self) -> None:
+        """Nothing is asked at the moment; what was half typed is dropped."""
+        self._hide_entry()
+        self._forget_first()
+        self.query_one("#question", Text).show([])
+        self.query_one("#instruction", Text).show([])
+
+    def forget_half_typed_secret(self) -> None:
+        """Empties the field for activation data."""
+        self.query_one("#pin", PinInput).value = ""
+        self._forget_first()
+        if isinstance(self._asked, Secret):
+            self._say_how(self._asked)
+
+    @property
+    def asked_of(self) -> str:
+        """The participant's id who is asked, or "" when nothing is asked."""
+        return self._asked.by if self._asked is not None else next(iter(self.heading.people), "")
+
+    def _open(self, box: Input, prompt: str) -> None:
+        self.query_one("#prompt", Text).show([prompt])
+        self.query_one("#entry").display = True
+        box.disabled = False
+        box.display = True
+        self.set_focus(box)
+
+    def _hide_entry(self) -> None:
+        # Before the fields go, or the focus would pass to a button, and the next Enter would press it.
+        self.set_focus(None)
+        self.query_one("#prompt", Text).show([])
+        for box in self.query("#entry Input").results(Input):
+            box.value = ""
+            box.display = False
+        self.query_one("#entry").display = False
+        self.query_one("#choices").display = False
+        self.query_one("#answering").set_class(False, "-order")
+
+    def _forget_first(self) -> None:
+        if self._first is not None:
+            _wipe(self._first)
+        self._first = None
+
+    def _clear_problem(self) -> None:
+        self._error = ()
+        self.query_one("#problem").display = False
+
+    # the frame
+
+    def _tick(self) -> None:
+        now = self._clock().astimezone(UTC)
+        width = self.app.size.width
+        right = f" | {now:%Y-%m-%d %H:%M:%S} UTC"
+        room = width - len(right)
+        left = shortened(f"{self.heading.mode} | {self.heading.title}", room)
+        step = f"Step {self._step} of {len(self.heading.steps)}" if self._step else f"{len(self.heading.steps)} steps"
+        plays = ["PLAYING BY ITSELF: any key takes over"] if self.plays else []
+        facts = shortened(" | ".join([step, *plays, *(f"{name}: {value}" for name, value in self._facts.items())]), width)
+        self.query_one("#header", Text).show([f"{left:<{room}}{right}", f"{facts:<{width}}"])
+        if self._waiting_since is not None:
+            seconds = int((now - self._waiting_since).total_seconds())
+            self.query_one("#question", Text).show([f"PLEASE WAIT: {self._waiting_for} ({seconds} s)"])
+
+    def _draw_steps(self) -> None:
+        steps = self.query_one("#steps", Reading)
+        width = max(16, steps.scrollable_content_region.width)
+        steps.show([self._step_line(step.number, step.title, width) for step in self.heading.steps], start=max(0, self._step - 4))
+
+    def _step_line(self, number: int, title: str, width: int) -> str:
+        state = self._finished[number][11:16] if number in self._finished else "NOW" if number == self._step else ""
+        return f"{state:<5} {number:>2} {shortened(title, width - 9)}"
+
+    def action_page(self, by: int) -> None:
+        """Scrolls what is to be read by a page."""
+        self.query_one("#reading", Reading).page(by)
+
+    def action_line(self, by: int) -> None:
+        """Scrolls what is to be read by a line."""
+        self.query_one("#reading", Reading).scroll_relative(y=by, animate=False, force=True)
+
+
+def _wipe(octets: bytearray) -> None:
+    octets[:] = bytes(len(octets))

@@ -1,0 +1,67 @@
+"""The made-up ceremony in a real terminal: `python -m tests.faces.play [app|plain|play|crash|crash-loop]`. Prints what came of it."""
+
+import os
+import sys
+
+from textual.widgets import Input
+
+from ceremony.engine.conduct import Stopped
+from ceremony.engine.step import Face
+from ceremony.plain import Plain
+from ceremony.tui.app import run_app
+from ceremony.tui.conducting import Conducting
+from ceremony.unattended import Answers, Unattended
+from tests.faces import fake_ceremony
+
+
+def main(face: str) -> int:
+    """Plays it; the exit code is the ceremony's."""
+    conduct = fake_ceremony.whole()
+    try:
+        if face == "plain":
+            plain = Plain(fake_ceremony.PEOPLE)
+            with plain.signals():
+                conduct(plain)
+        else:
+            if face == "crash":
+                fail_in_the_handler_of_the_pin()
+                conduct.questions = [fake_ceremony.step(4), fake_ceremony.NEW_PIN]
+            if face == "crash-loop":
+                conduct.questions = [fake_ceremony.step(4), fail_in_the_loop]
+            plan = Unattended(Answers(answers={"6/bag": "BAG-0042"}), tell=lambda line: None) if face == "play" else None
+            run_app(conduct, heading=fake_ceremony.heading(), autoplay=plan)
+    except Stopped as stopped:
+        say(f"stopped: {stopped.reason} {stopped.exit_code} {conduct.interrupts}")
+        return stopped.exit_code
+    say(f"done: {conduct.answers}")
+    return 0
+
+
+def say(text: str) -> None:
+    """Prints; when the terminal is gone, lets go of it, so that the exit code is the ceremony's and not the last flush's."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (1, 2):
+            os.dup2(nowhere, descriptor)
+
+
+def fail_in_the_handler_of_the_pin() -> None:
+    """As a bug would: the handler of the PIN fails while a variable holds it."""
+
+    def on_input_submitted(self: Conducting, event: Input.Submitted) -> None:
+        user_pin = event.value
+        raise RuntimeError(f"a bug in the handler, {len(user_pin)} characters")
+
+    Conducting.on_input_submitted = on_input_submitted  # type: ignore[method-assign]  # the bug that is tried
+
+
+def fail_in_the_loop(face: Face) -> None:
+    """As a bug would: the loop fails while a variable holds the PIN."""
+    user_pin = face.secret(fake_ceremony.NEW_PIN)
+    raise RuntimeError(f"a bug in the loop, {type(user_pin).__name__}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "app"))

@@ -1,0 +1,35 @@
+"""ceremony doctor: is all of it fit, and what to do if not."""
+
+import argparse
+from pathlib import Path
+
+from ceremony.commands.files import print_json
+from ceremony.errors import ExitCode
+from ceremony.machine.doctor import examine
+from ceremony.machine.site import read_site
+from ceremony.room.inspect_module import inspected
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Site file, --json."""
+    parser.add_argument("--site", type=Path, help="site file; without one, SoftHSM is looked for, as for a rehearsal")
+    parser.add_argument("--json", action="store_true")
+
+
+def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
+    """Prints each finding; 1 when something is not fit for a ceremony."""
+    site = read_site(args.site)
+
+    def module_facts() -> list[str]:
+        module, tokens = inspected(site, None)
+        software = " It keeps keys in software: fit for rehearsals only." if module.software else ""
+        return [f"{module.description} {module.library_version} at {module.path}, {len(tokens)} tokens.{software}"]
+
+    findings = examine(site, module_facts)
+    if args.json:
+        print_json({"format": 1, "findings": [{**finding.facts(), "do_now": finding.do_now} for finding in findings]})
+    for finding in [] if args.json else findings:
+        print(f"{finding.verdict.upper():8} {finding.check}: {finding.detail}")
+        if finding.do_now:
+            print(f"         do: {finding.do_now}")
+    return int(ExitCode.CHECK_FAILED if any(finding.verdict == "found" for finding in findings) else ExitCode.DONE)

@@ -1,0 +1,190 @@
+"""ceremony new FILE: a script of one's own from a shipped one, by a few questions. Comments of the shipped one stay."""
+
+import argparse
+import datetime as dt
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from ceremony.commands.files import say, write_file
+from ceremony.errors import CeremonyError
+from ceremony.pki.names import parse_name, shown_text
+from ceremony.pki.profiles import ProfileTable
+from ceremony.said import digest_lines
+from ceremony.script import read_script, script_digest
+from ceremony.shipped import path_of
+
+_EXAMPLE = "Example Devices"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where to and from which script."""
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--from", dest="source", default="first-ceremony", metavar="NAME", help="a shipped script (default: first-ceremony)"
+    )
+
+
+def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
+    """Asks, checks, writes. Nothing is written before everything holds."""
+    if args.file.exists():
+        raise CeremonyError("FILE-EXISTS", f"{args.file} is there already.", state="It was not changed.")
+    document = tomlkit.parse(path_of(args.source).read_text(encoding="utf-8"))
+    say(f"A script from {args.source}. Enter alone takes what stands in brackets.", "")
+    _asked(document)
+    octets = tomlkit.dumps(document).encode()
+    read_script(octets)
+    write_file(args.file, octets)
+    say(
+        "",
+        f"{args.file} was written and holds. Read it, change what is said aloud, then:",
+        f"  ceremony check {args.file}",
+        f"  ceremony rehearse {args.file}",
+        "",
+        "SHA-256 of the script as it is now:",
+        *digest_lines(script_digest(octets)),
+    )
+    return 0
+
+
+def _asked(document: Any) -> None:
+    document["id"] = _ask("Short name of the ceremony (small letters, digits, hyphens)", document["id"], _a_name)
+    document["title"] = _ask("Title", document["title"], _some_text)
+    window = document["window"]
+    window["from"] = _ask("First day on which it may be held (YYYY-MM-DD)", window["from"].isoformat(), _a_day)
+    window["to"] = _ask("Last day", max(window["to"], window["from"]).isoformat(), _day_from(window["from"]))
+    root = document["root"]
+    root["subject"] = _ask("Subject of the root", root["subject"], _a_subject)
+    root["label"] = _ask("Label of the root key and file (small letters, digits, . _ -)", _label_of(root["subject"]), _a_name)
+    root["not_after"] = _ask("Last moment of the root (YYYY-MM-DD, 00:00 UTC)", root["not_after"].date().isoformat(), _an_end(window["to"]))
+    for table in document.get("profiles", {}).values():
+        table["subject"] = _ask("Subjects that intermediates may have (* for any value)", table["subject"], _a_pattern)
+        latest = min(table["not_after"].date(), root["not_after"].date()).isoformat()
+        table["not_after"] = _ask("Last moment of the intermediates (YYYY-MM-DD)", latest, _an_end(window["to"], root["not_after"]))
+    if "intermediates" in document:
+        profile = document["intermediates"][0]["profile"]
+        names = _ask("Names of the intermediates, with commas", ", ".join(entry["name"] for entry in document["intermediates"]), _names)
+        document["intermediates"] = _tables([{"name": name, "profile": profile} for name in names])
+    if "proofs" in document:
+        services = _ask(
+            "Device Provisioning Services to prove possession to, with commas",
+            ", ".join(entry["service"] for entry in document["proofs"]),
+            _names,
+        )
+        document["proofs"] = _tables([{"service": service, "certificate": root["label"]} for service in services])
+    for person in document["participants"]:
+        person["name"] = _ask(f"Name of the {person['role']} ({person['id']})", person["name"], _some_text)
+        alternates = _ask(f"Alternates of {person['name']}, with commas, or -", "-", _list_of_people)
+        person.pop("alternates", None)
+        if alternates:
+            person["alternates"] = alternates
+    for step in document["steps"]:
+        if "say" in step and _EXAMPLE in step["say"]:
+            step["say"] = tomlkit.string(step["say"].replace(_EXAMPLE, _organisation(root["subject"], document["title"])), multiline=True)
+    backup = document["backup"]
+    backup["reason"] = _ask("There is no backup of the key. Why is that borne?", backup["reason"], _some_text)
+    backup["owner"] = _ask("Who owns that risk?", backup["owner"], _some_text)
+    if "previous" in document:
+        document["previous"]["fingerprint"] = _ask(
+            "Fingerprint of the last ceremony, from paper (hex or words)", document["previous"]["fingerprint"], _a_fingerprint
+        )
+
+
+def _tables(entries: list[dict[str, str]]) -> Any:
+    tables = tomlkit.aot()
+    for entry in entries:
+        table = tomlkit.item(entry)
+        table.add(tomlkit.nl())
+        tables.append(table)
+    return tables
+
+
+def _ask(question: str, usual: str, check: Callable[[str], Any]) -> Any:
+    while True:
+        print(f"{shown_text(question)} [{shown_text(str(usual))}]: ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            raise CeremonyError("USAGE", "The input ended before the last question.", state="Nothing was written.")
+        try:
+            return check(line.strip() or str(usual))
+        except (ValueError, CeremonyError) as wrong:
+            say(f"  {wrong}")
+
+
+def _a_name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError("1 to 64 small letters, digits, and . _ - after the first.")
+    return text
+
+
+def _names(text: str) -> list[str]:
+    names = [_a_name(name.strip()) for name in text.split(",") if name.strip()]
+    if not names or len(set(names)) < len(names):
+        raise ValueError("At least one name, each once.")
+    return names
+
+
+def _some_text(text: str) -> str:
+    if not text or len(text) > 100 or not text.isprintable():
+        raise ValueError("1 to 100 printable characters.")
+    return text
+
+
+def _list_of_people(text: str) -> list[str]:
+    return [] if text == "-" else [_some_text(name.strip()) for name in text.split(",") if name.strip()]
+
+
+def _a_subject(text: str) -> str:
+    parse_name(text)
+    return text
+
+
+def _a_pattern(text: str) -> str:
+    parse_name(text.replace("*", "any"))
+    return ProfileTable(not_after=dt.datetime.now(dt.UTC), subject=text).subject
+
+
+def _a_day(text: str) -> dt.date:
+    return dt.date.fromisoformat(text)
+
+
+def _day_from(first: dt.date) -> Callable[[str], dt.date]:
+    def day(text: str) -> dt.date:
+        if (last := _a_day(text)) < first:
+            raise ValueError(f"Not before {first}.")
+        return last
+
+    return day
+
+
+def _an_end(after: dt.date, latest: dt.datetime | None = None) -> Callable[[str], dt.datetime]:
+    def end(text: str) -> dt.datetime:
+        day = _a_day(text)
+        moment = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+        if day <= after:
+            raise ValueError(f"Later than {after}.")
+        if latest is not None and moment > latest:
+            raise ValueError(f"Not later than the root: {latest.date()}.")
+        return moment
+
+    return end
+
+
+def _a_fingerprint(text: str) -> str:
+    from ceremony.words import fingerprint_typed
+
+    return fingerprint_typed(text)
+
+
+def _organisation(subject: str, title: str) -> str:
+    return next((part.partition("=")[2] for part in subject.split(",") if part.strip().upper().startswith("O=")), title)
+
+
+def _label_of(subject: str) -> str:
+    name = next((part.partition("=")[2] for part in subject.split(",") if part.strip().upper().startswith("CN=")), "root")
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64] or "root"

@@ -1,0 +1,94 @@
+"""ceremony online: the online side. Only `request` (pack CSRs for a ceremony) is built; the rest is refused by name."""
+
+import argparse
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from ceremony.commands.files import print_json, say
+from ceremony.crossing.request import ProofRequest
+from ceremony.crossing.verify import verify_bundle
+from ceremony.errors import CeremonyError
+from ceremony.machine.clock import now
+from ceremony.online.request import pack_request
+from ceremony.words import fingerprint_typed
+
+NOT_BUILT = ("plan", "apply", "status", "disable", "retire")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The sub-command and its options."""
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    request = verbs.add_parser("request", help="pack CSRs into an inbound request; needs no Azure")
+    request.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the request's folder; must not exist")
+    request.add_argument(
+        "--csr", action="append", default=[], metavar="NAME=FILE", help="a CSR (PEM) and the name the script certifies it by"
+    )
+    request.add_argument("--code", action="append", default=[], metavar="SERVICE=CODE", help="the verification code of a service")
+    request.add_argument("--bundle", type=Path, help="with --code: the bundle whose root is to be proved")
+    request.add_argument("--fingerprint", metavar="F", help="with --code: the bundle's fingerprint, from paper")
+    request.add_argument("--dps", metavar="NAME", help="not built yet: fetch the verification code")
+    request.add_argument("--new-code", action="store_true", help="not built yet")
+    request.add_argument("--json", action="store_true")
+    for name in NOT_BUILT:
+        verbs.add_parser(name, help="not built yet").add_argument("rest", nargs=argparse.REMAINDER)
+
+
+def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
+    """Packs, and prints the words that go onto each factory's paper form."""
+    if args.verb in NOT_BUILT or args.dps or args.new_code:
+        raise CeremonyError(
+            "NOT-BUILT", f"`ceremony online {args.verb}{' --dps' * bool(getattr(args, 'dps', None))}` is not built in this version."
+        )
+    csrs = {name: Path(path) for name, path in _named("--csr", "NAME=FILE", args.csr).items()}
+    codes = _named("--code", "SERVICE=CODE", args.code)
+    if not csrs and not codes:
+        raise CeremonyError("USAGE", "A request without --csr and --code holds nothing.", state="Nothing was written.")
+    root = _root_to_be_proved(args.bundle, args.fingerprint) if codes else None
+    proofs = [ProofRequest(service, root.label, code) for service, code in codes.items()] if root else []
+    summary = pack_request(args.output, csrs, now, proofs=proofs, root_fingerprint=root.fingerprint if root else None)
+    if args.json:
+        print_json({"format": 1, **msgspec.to_builtins(summary)})
+        return 0
+    say(f"{summary.folder}: {len(summary.csrs)} CSRs. SHA-256 of request.json: {summary.sha256}")
+    for csr in summary.csrs:
+        say("", f"{csr.name}: {csr.subject}", "  For the paper form, which travels apart from the medium (first and second eight words):")
+        say(f"    {' '.join(csr.words[:8])}", f"    {' '.join(csr.words[8:16])}", f"  SHA-256 of the key: {csr.spki_sha256}")
+        for line in csr.requested:
+            say(f"  asks for (never copied): {line}")
+    print(summary.folder)
+    return 0
+
+
+class _Root(NamedTuple):
+    """The root of a verified bundle: its label (which is the certificate's name at a service) and SHA-256 of its DER, hex."""
+
+    label: str
+    fingerprint: str
+
+
+def _root_to_be_proved(bundle: Path | None, fingerprint: str | None) -> _Root:
+    """The root of the bundle, which is verified first against the fingerprint from paper (design, rule 16)."""
+    if bundle is None or fingerprint is None:
+        raise CeremonyError("USAGE", "--code needs --bundle and --fingerprint: a code is for one root.", state="Nothing was written.")
+    try:
+        verdict = verify_bundle(bundle, fingerprint=fingerprint_typed(fingerprint))
+    except ValueError as why:
+        raise CeremonyError("ANCHOR-INCOMPLETE", f"--fingerprint: {why}.", state="Nothing was written.") from why
+    failed = [f"{check.name}: {check.detail}" for check in verdict.checks if not check.passed]
+    if failed or verdict.root_fingerprint is None:
+        reasons = "; ".join(failed) or "it holds no root"
+        raise CeremonyError("PREVIOUS-REFUSED", f"The bundle {bundle} is refused: {reasons}.", state="Nothing was written.")
+    root = next((bundle / "root").iterdir())
+    return _Root(root.name.removesuffix(".cert.pem"), verdict.root_fingerprint)
+
+
+def _named(option: str, form: str, given: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for entry in given:
+        name, equals, value = entry.partition("=")
+        if not (name and equals and value) or name in found:
+            raise CeremonyError("USAGE", f"{option} {entry}: must be {form}, each name once.", state="Nothing was written.")
+        found[name] = value
+    return found

@@ -1,0 +1,23 @@
+"""ceremony print SCRIPT -o FILE: the paper script, which is the report of a ceremony that has not begun."""
+
+import argparse
+from pathlib import Path
+
+from ceremony.commands.files import read_script_file, say, write_file
+from ceremony.report.rendering import rendered
+from ceremony.script import read_script
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """SCRIPT and where to."""
+    parser.add_argument("script", type=Path, metavar="SCRIPT")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=".pdf or .html")
+
+
+def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
+    """Checks the script and prints it."""
+    script = read_script_file(args.script)
+    read_script(script)
+    write_file(args.output, rendered(script, b"", args.output.suffix))
+    say(f"{args.output} was written.")
+    return 0

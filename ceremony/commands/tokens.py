@@ -1,0 +1,35 @@
+"""ceremony tokens: every token that a module sees, with what it says of itself."""
+
+import argparse
+from pathlib import Path
+
+from ceremony.commands.files import print_json
+from ceremony.machine.site import read_site
+from ceremony.pki.names import shown_text
+from ceremony.room.inspect_module import inspected
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Module or site file, --json."""
+    parser.add_argument("--module", type=Path, metavar="PATH", help="the PKCS#11 module (default: the site file's, else SoftHSM)")
+    parser.add_argument("--site", type=Path, help="site file")
+    parser.add_argument("--json", action="store_true")
+
+
+def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
+    """Prints them."""
+    module, tokens = inspected(read_site(args.site), args.module)
+    if args.json:
+        print_json({"format": 1, "module": module.facts(), "tokens": [token.facts() for token in tokens]})
+        return 0
+    software = " (SOFTWARE: for rehearsals only)" if module.software else ""
+    print(f"{shown_text(module.description)} {module.library_version} by {shown_text(module.manufacturer)}{software}")
+    print(f"  {module.path}", f"  SHA-256 {module.sha256}", sep="\n")
+    for token in tokens:
+        name = f"label {shown_text(token.label)!r}" if token.initialised else "blank"
+        print(f"Token: {name}, serial {shown_text(token.serial) or '(none yet)'}")
+        print(f"  {shown_text(token.manufacturer)} {shown_text(token.model)}, firmware {token.firmware_version}")
+        print(f"  PIN tries: user {token.pin_tries}, SO {token.so_pin_tries}; PIN length {token.shortest_pin} to {token.longest_pin}")
+    if not tokens:
+        print("It sees no token.")
+    return 0

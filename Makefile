@@ -1,0 +1,61 @@
+# Everything runs from .venv, which `make setup` makes. Reading order: README.md, docs/dependencies.md.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Scripts in .venv hold absolute paths: a checkout that was moved needs its .venv anew.
+moved := $(shell [ "$$(cat .venv/ready 2>/dev/null)" = "$(CURDIR)" ] || rm -f .venv/ready)
+SCRIPT ?= ceremony-scripts/first-ceremony.toml
+SCHEMA := ceremony-scripts/ceremony-script.schema.json
+
+help:
+	@echo "make demo        watch a whole ceremony on a throw-away SoftHSM token"
+	@echo "make rehearse    rehearse a script: make rehearse SCRIPT=ceremony-scripts/first-ceremony.toml"
+	@echo "make test        all tests"
+	@echo "make crashes     the crash tests with every half line, and each cut followed to the end"
+	@echo "make lint        ruff, mypy, import contracts, generated files"
+	@echo "make setup       only make .venv"
+	@echo "make wheelhouse  the folder that goes to the air-gapped machine"
+	@echo "make goldens     write the screens' goldens anew (then read the diff)"
+	@echo "make schema      write the JSON Schema of ceremony scripts anew"
+	@echo "make docs        write docs/errors.md and the pictures anew"
+	@echo "make pins        pin the packages of pyproject.toml anew (needs uv)"
+
+setup: .venv/ready
+
+demo: .venv/ready
+	ceremony demo
+
+rehearse: .venv/ready
+	ceremony rehearse $(SCRIPT)
+
+test: .venv/ready
+	python -m pytest -n 2
+
+crashes: .venv/ready
+	CEREMONY_ALL_CRASHES=1 python -m pytest -n 2 tests/engine/test_crashes.py tests/room/test_crashes_on_softhsm.py
+
+lint: .venv/ready
+	ruff check .
+	mypy
+	lint-imports --no-logo
+	python -m ceremony.schema | diff $(SCHEMA) -
+
+goldens: .venv/ready
+	WRITE_GOLDENS=1 python -m pytest tests/faces
+
+schema: .venv/ready
+	python -m ceremony.schema > $(SCHEMA)
+
+docs: .venv/ready
+	python docs/make_errors.py > docs/errors.md
+	python docs/make_pictures.py
+
+wheelhouse: .venv/ready
+	sh requirements/wheelhouse.sh
+
+pins:
+	sh requirements/pins.sh
+
+.venv/ready: requirements/install.sh requirements/dev.txt pyproject.toml
+	sh requirements/install.sh
+	echo "$(CURDIR)" > $@
+
+.PHONY: help setup demo rehearse test crashes lint goldens schema docs wheelhouse pins

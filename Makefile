@@ -39,7 +39,7 @@ lint: .venv/ready
 	python -m ceremony.schema | diff $(SCHEMA) -
 
 goldens: .venv/ready
-	WRITE_GOLDENS=1 python -m pytest tests/faces
+	WRITE_GOLDENS=1 python -m pytest tests/faces tests/e2e/test_in_a_terminal.py
 
 schema: .venv/ready
 	python -m ceremony.schema > $(SCHEMA)

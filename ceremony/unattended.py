@@ -4,9 +4,12 @@ The answers file holds only choices, deviations and planned mistakes; digest wor
 from the questions themselves. An entry that no step can reach, or that none used, is an error.
 """
 
+import signal
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 import msgspec
 
@@ -82,13 +85,30 @@ class Unattended:
         self._mistakes = list(self._answers.mistakes)
         self._asked: Counter[tuple[int, str]] = Counter()
         self.taken_over = False
+        self._stopped_by: int | None = None
         steps = {*self._kinds, *map(str, range(len(self._kinds) + 1))}
         for place in self._answers.places():
             if self._kinds and place.partition("/")[0] not in steps:
                 raise CeremonyError("ANSWERS-UNKNOWN", f"The answers file names {place!r}, but the script has no such step.")
 
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """While open, SIGTERM, SIGHUP and SIGINT are kept until the next question, and answer it as a recorded stop. Main thread only."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            self._stopped_by = number
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
     def ask(self, ask: Ask) -> Answer | Interrupt:
         """The planned deviation, then the planned mistake, then the answer. Raises CeremonyError ANSWERS-MISSING, ANSWERS-REFUSED."""
+        if self._stopped_by is not None:
+            return Interrupt(kind="signal", text=signal.Signals(self._stopped_by).name, exit_code=128 + self._stopped_by)
         places = self._places(ask.key)
         for deviation in self._deviations:
             if deviation.at in places:

@@ -75,7 +75,7 @@ HSM_CODES: Final[dict[str, HsmCode]] = {
         "Stop, keep the record, and report it with module, version and code.",
     ),
     "MODULE-DIED": HsmCode(
-        _TOKEN, "The process that holds the module ended by itself.", "Go on with `ceremony resume`; it looks at the token before it acts."
+        _TOKEN, "The process that holds the module ended by itself.", "Give the command again; a ceremony goes on by `ceremony resume`, which looks at the token first."
     ),
     "MODULE-HANGS": HsmCode(
         _TOKEN,

@@ -46,7 +46,8 @@ def held(session: Session, *, plain: bool, answers: Answers | None = None, alone
     """Conducts the session; `alone`: unattended. Says how it ended and returns the exit code."""
     if alone:
         face = unattended(session, answers)
-        outcome = session.conduct(face)
+        with face.signals():
+            outcome = session.conduct(face)
         if outcome.reason == "closed":
             face.finish()
     elif plain:

@@ -61,7 +61,9 @@ class ImportRequest(Step, frozen=True, tag="import-request"):
                         f"{request['folder']} is refused, and nothing of it is used:",
                         *(f"  {shown_text(problem)}" for problem in problems),
                     )
-                    text = "Have it mended, or take another medium. Have you read why?"
+                    codes = ", ".join(sorted({problem.partition(":")[0] for problem in problems}))
+                    text = f"Refused: {codes}. Have it mended, or take another medium. Have you read why?"
+                    yield Show(lines=shown)
                     yield Ask(key=f"refused/{number}", text=text, by=self.actor, shown=shown, accept="seen")
                     continue
                 if known.rehearsal:

@@ -212,6 +212,8 @@ def test_a_request_is_refused_where_the_script_does_not_name_it(world: World, pl
     people = People(world)
     held_to_the_end(world, people)
     refusals = [ask for ask in people.asked if ask.key.startswith("refused/")]
+    told = [line.data["text"] for line in of(world, "confirmed") if line.data["key"].startswith("refused/")]
+    assert ["REQUEST-ROOT" in told[0], "REQUEST-TIME" in told[1]] == [True, True], "the record says why"
     assert root.type == "paused"
     assert [re.search(r"REQUEST-[A-Z]+", " ".join(ask.shown)).group() for ask in refusals] == ["REQUEST-ROOT", "REQUEST-TIME"]  # type: ignore[union-attr]  # else the test fails
     assert_right_end(world)

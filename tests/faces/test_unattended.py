@@ -1,3 +1,6 @@
+import os
+import signal
+
 import pytest
 
 from ceremony.engine.step import Answer, Ask, Interrupt, Notice, Secret
@@ -151,3 +154,13 @@ def test_what_is_told_is_printed() -> None:
 
 def test_optional_text_is_left_empty() -> None:
     assert Unattended(Answers(), lambda line: None).ask(Ask(key="note", text="A note?", by="admin")) == Answer(value="", by="admin")
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_a_signal_is_kept_until_the_next_question_and_stops_the_run_on_the_record(number: signal.Signals, exit_code: int) -> None:
+    unattended, _ = face()
+    before = signal.getsignal(number)
+    with unattended.signals():
+        os.kill(os.getpid(), number)
+        assert unattended.ask(fake.ROLL_CALL) == Interrupt(kind="signal", text=number.name, exit_code=exit_code)
+    assert signal.getsignal(number) == before

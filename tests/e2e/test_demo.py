@@ -1,0 +1,56 @@
+"""`make demo`: without a terminal it runs by itself; in one the app plays, and any key takes over."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from tests.e2e.commands import ROOT, ceremony, done, refused
+from tests.e2e.held import lines_of
+from tests.e2e.openssl import openssl
+from tests.e2e.person import Person
+from tests.e2e.tmux import terminal
+
+
+def test_without_a_terminal_it_runs_and_says_how_to_verify(tmp_path: Path) -> None:
+    ended = done("demo", "--out", tmp_path / "demo")
+    assert ended.out == ""
+    assert "Verdict: GOOD" in ended.err
+    bundle = tmp_path / "demo" / "ceremony" / "bundles" / "2"
+    for path in bundle.rglob("*"):
+        assert path.is_dir() or str(path.relative_to(bundle)) in ended.err
+    verify, sums, by_openssl = re.findall(r"^     ((?:ceremony verify|\(cd|openssl).*)$", ended.err, re.MULTILINE)
+    arguments = verify.split()[1:]
+    assert ceremony(*arguments).code == 0
+    openssl("version")
+    for line in (sums, by_openssl):
+        assert subprocess.run(["sh", "-c", line], capture_output=True, check=False, cwd=ROOT).returncode == 0, line
+    refused(ceremony("demo", "--out", tmp_path / "demo"), 2, "FILE-EXISTS")
+
+
+def test_in_a_terminal_the_app_plays_and_any_key_takes_over(tmp_path: Path) -> None:
+    with terminal(tmp_path / "tmux", "demo", "--out", tmp_path / "demo") as tmux:
+        tmux.until("PLAYING BY ITSELF")
+        tmux.until("Step 1 of 20")
+        tmux.until("Who is here as crypto-officer")
+        tmux.keys("x")
+        tmux.until_gone("PLAYING BY ITSELF")
+        # It is a person's now: the question that stands is answered by hand, and nothing goes on by itself.
+        Person(tmux, "none").play(until="Eva Lund (witness): Are you here, in this role?")
+        tmux.keys("F10")
+        tmux.until("Stop here?")
+        tmux.keys("2", "Enter")
+        tmux.until("The session has ended")
+        tmux.keys("Enter")
+        assert tmux.exit_code() == 0
+        assert tmux.flags() == "0 1"
+        tmux.until("Go on by: ceremony resume --dir")
+    last = lines_of(tmp_path / "demo" / "ceremony")[-1]
+    assert (last.type, last.data["reason"]) == ("paused", "operator")
+
+
+def test_watched_without_a_fit_terminal_it_says_why_and_runs(tmp_path: Path) -> None:
+    with terminal(tmp_path / "tmux", "demo", "--out", tmp_path / "demo", environ={"TERM": "dumb"}) as tmux:
+        assert tmux.exit_code() == 0
+        tmux.until("Verdict: GOOD")
+        assert "Unattended: TERM is dumb." in tmux.raw.read_text()
+        assert "\x1b[" not in tmux.raw.read_text()

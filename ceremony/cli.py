@@ -69,7 +69,7 @@ def _let_go_of_dead_streams() -> None:
 
 
 def _run(name: str, arguments: list[str], removed: tuple[str, ...]) -> int:
-    from ceremony.errors import CeremonyError
+    from ceremony.errors import CeremonyError, unforeseen
 
     command = importlib.import_module(f"ceremony.commands.{COMMANDS[name].module}")
     parser = argparse.ArgumentParser(
@@ -86,12 +86,8 @@ def _run(name: str, arguments: list[str], removed: tuple[str, ...]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as unforeseen:  # noqa: BLE001 - the last place: nobody is shown a traceback, whose frames may hold secrets
-        where = unforeseen.__traceback__
-        while where is not None and where.tb_next is not None:
-            where = where.tb_next
-        place = f"{os.path.basename(where.tb_frame.f_code.co_filename)}:{where.tb_lineno}" if where else "unknown place"
-        return _told(CeremonyError("INTERNAL", f"{type(unforeseen).__name__} at {place}."), parsed)
+    except Exception as failed:  # noqa: BLE001 - the last place: nobody is shown a traceback, whose frames may hold secrets
+        return _told(unforeseen(failed), parsed)
 
 
 def _told(failed: "CeremonyError", parsed: argparse.Namespace) -> int:

@@ -60,6 +60,18 @@ class CeremonyError(Exception):
         return [*said, f"Do now: {self.do_now}", f"Code: {self.code}"]
 
 
+def unforeseen(error: BaseException) -> CeremonyError:
+    """INTERNAL for an error that nothing was written for: its type, and the file and line where it was raised.
+
+    Never its message: that of int(typed), for one, quotes what was typed, which may be a PIN.
+    """
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = "/".join(where.tb_frame.f_code.co_filename.split("/")[-2:]) + f":{where.tb_lineno}" if where else "unknown place"
+    return CeremonyError("INTERNAL", f"{type(error).__name__} at {place}.")
+
+
 _USAGE, _TOKEN, _FAILED, _REFUSED = ExitCode.USAGE, ExitCode.TOKEN, ExitCode.CHECK_FAILED, ExitCode.REFUSED
 
 CODES: dict[str, Code] = {

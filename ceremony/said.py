@@ -12,6 +12,9 @@ People = Mapping[str, tuple[str, str]]
 
 WIDTH = 79
 
+LONGEST_FOUR = 2 * sum(max(len(words_of(bytes([byte, byte]))[place]) for byte in range(256)) for place in (0, 1)) + 3
+"""Characters of the longest four words that a digest can have."""
+
 
 def person(participant: str, people: People) -> str:
     """Name and role of a participant; the id itself when nobody is known by it."""
@@ -20,12 +23,15 @@ def person(participant: str, people: People) -> str:
 
 
 def digest_lines(digest: str, width: int = WIDTH) -> list[str]:
-    """A digest (hex) as evidence: groups of four hex digits, then its words, eight a line in two columns of four if they fit."""
+    """A digest (hex) as evidence: groups of four hex digits, then its words, four a line, or eight where any eight would fit.
+
+    So the same width gives the same number of lines for each digest.
+    """
     words = words_of(digest)
     fours = [" ".join(words[start : start + 4]) for start in range(0, len(words), 4)]
-    left = max(map(len, fours[::2]))
-    pairs = [f"{first:<{left}}   {second}".rstrip() for first, second in zip_longest(fours[::2], fours[1::2], fillvalue="")]
-    return [*textwrap.wrap(grouped(digest), width), *(pairs if max(map(len, pairs)) <= width else fours)]
+    if width >= 2 * LONGEST_FOUR + 3:
+        fours = [f"{first:<{LONGEST_FOUR}}   {second}".rstrip() for first, second in zip_longest(fours[::2], fours[1::2], fillvalue="")]
+    return [*textwrap.wrap(grouped(digest), width), *fours]
 
 
 def instruction(ask: Ask) -> str:

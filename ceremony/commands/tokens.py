@@ -11,7 +11,7 @@ from ceremony.room.inspect_module import inspected
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Module or site file, --json."""
-    parser.add_argument("--module", type=Path, metavar="PATH", help="the PKCS#11 module (default: the site file's, else SoftHSM)")
+    parser.add_argument("--module", type=Path, metavar="PATH", help="the PKCS#11 module (default: the site file's, else SoftHSM, empty)")
     parser.add_argument("--site", type=Path, help="site file")
     parser.add_argument("--json", action="store_true")
 

@@ -10,21 +10,21 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
-from rich.segment import Segments
-from rich.traceback import Traceback
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.events import Event, Key, Paste
+from textual.events import Event, Key, Paste, Resize
+from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from ceremony.engine.conduct import Stopped
 from ceremony.engine.step import Answer, Face, Interrupt
-from ceremony.errors import CeremonyError
+from ceremony.errors import CeremonyError, unforeseen
 from ceremony.said import digest_lines, notice_lines
 from ceremony.tui.autoplay import Autoplay, Pace
 from ceremony.tui.conducting import Conducting
-from ceremony.tui.dialogs import Box, Cover, Deviation, End, Help, LookBack, Stop
+from ceremony.tui.dialogs import SMALLEST, Box, Cover, Deviation, End, Help, LookBack, Stop, TooSmall
 from ceremony.tui.face import Asked, ScreenFace, SecretAsked, Told
 from ceremony.tui.heading import Heading
 from ceremony.unattended import Unattended
@@ -77,6 +77,7 @@ class CeremonyApp(App[None], Generic[Outcome]):
         self.theme = "ansi-dark"
         self.heading = heading
         self.face = ScreenFace(self.post_message)
+        self.failures: list[BaseException] = []
         self._conduct = conduct
         self._ending_of = ending
         self._conducting = Conducting(heading, clock)
@@ -97,6 +98,8 @@ class CeremonyApp(App[None], Generic[Outcome]):
     def on_mount(self) -> None:
         """Catches the signals, and begins the watch over idle time."""
         loop = asyncio.get_running_loop()
+        # asyncio's own would log the error with its message.
+        loop.set_exception_handler(lambda _, context: self._failed(context.get("exception")))
         for number in _STOPPED_BY:
             loop.add_signal_handler(number, self._on_signal, number)
         self.set_interval(min(1.0, self._idle_seconds), self._lock_when_idle)
@@ -106,20 +109,28 @@ class CeremonyApp(App[None], Generic[Outcome]):
         result = self._result = self._executor.submit(self._conduct, self.face)
         # From the loop's own thread, so that it comes after all that the loop told.
         self._executor.submit(lambda: self.post_message(LoopEnded(result)))
+        self._cover_when_small(self.size)
 
     def outcome(self) -> Outcome:
-        """What the loop returned; raises what it raised. Call it when the app has run: it waits for the loop's thread."""
+        """What the loop returned. Call it when the app has run: it waits for the loop's thread.
+
+        Raises Stopped and CeremonyError as the loop raised them; for every other error CeremonyError INTERNAL.
+        """
         if self._result is None:
-            raise RuntimeError("the screen failed before the ceremony began")
+            raise CeremonyError("INTERNAL", "The screen failed before the ceremony began.", state="Nothing was begun.")
         self.face.close(Interrupt(kind="signal", text="the screen failed", exit_code=1))
+        failure = self._result.exception()
+        if isinstance(failure, Exception) and not isinstance(failure, CeremonyError | Stopped):
+            raise unforeseen(failure) from None
         return self._result.result()
 
     # the loop's questions
 
     @property
     def _screen_stands(self) -> bool:
-        # Messages of the loop's thread may come while the app is leaving; `face.close` answers their questions.
-        return self._conducting.is_attached and not self._leaving
+        # Messages of the loop's thread may come while the app is leaving, when the screen has lost its parts already
+        # and still counts as attached; `face.close` answers their questions.
+        return self.is_running and self._conducting.is_attached and not self._leaving
 
     def on_told(self, event: Told) -> None:
         """Shows a notice."""
@@ -191,6 +202,9 @@ class CeremonyApp(App[None], Generic[Outcome]):
                 return
         await super().on_event(event)
 
+    def copy_to_clipboard(self, text: str) -> None:
+        """Nothing of a ceremony goes to a clipboard: Textual would write it to the terminal, and the terminal keep it."""
+
     async def action_quit(self) -> None:
         """Textual's own way out: here it is a stop like the others."""
         self.action_stop()
@@ -223,7 +237,7 @@ class CeremonyApp(App[None], Generic[Outcome]):
             self.screen.stop_now()
         elif isinstance(self.screen, End):
             self.screen.dismiss(None)
-        else:
+        elif not isinstance(self.screen, TooSmall):
             self.push_screen(Stop(self.heading.mode, "signal", self._conducting.asked_of), self._interrupt)
 
     def _over(self, box: Callable[[], Box]) -> None:
@@ -231,10 +245,22 @@ class CeremonyApp(App[None], Generic[Outcome]):
             self.push_screen(box(), self._interrupt)
 
     def _lock_when_idle(self) -> None:
-        if self._autoplay or time.monotonic() - self._last_key < self._idle_seconds or isinstance(self.screen, Cover):
+        if self._autoplay or time.monotonic() - self._last_key < self._idle_seconds or isinstance(self.screen, Cover | TooSmall):
             return
         self._conducting.forget_half_typed_secret()
         self.push_screen(Cover(self.heading.mode))
+
+    def on_resize(self, event: Resize) -> None:
+        """Covers everything while the terminal is too small for it."""
+        if self._result is not None and self._screen_stands:
+            self._cover_when_small(event.size)
+
+    def _cover_when_small(self, size: Size) -> None:
+        small = size.width < SMALLEST[0] or size.height < SMALLEST[1]
+        if small and not isinstance(self.screen, TooSmall):
+            self.push_screen(TooSmall(self.heading.mode))
+        elif not small and isinstance(self.screen, TooSmall):
+            self.pop_screen()
 
     # playing by itself
 
@@ -265,7 +291,10 @@ class CeremonyApp(App[None], Generic[Outcome]):
             self.exit(return_code=1)
             return
         self._conducting.close_entry()
+        if isinstance(self.screen, TooSmall):
+            self.pop_screen()
         self.push_screen(End(self.heading.mode, self._ending(event.result)), lambda _: self.exit())
+        self._cover_when_small(self.size)
         if self._autoplay:
             self.set_timer(self._autoplay.pace.ending, self._leave_unless_taken_over)
 
@@ -287,11 +316,13 @@ class CeremonyApp(App[None], Generic[Outcome]):
         return lines
 
     def _fatal_error(self) -> None:
-        # Textual would print the local variables of every frame, and a PIN may be one of them.
-        self.bell()
-        traceback = Traceback(show_locals=False, width=None)
-        self._exit_renderables.append(Segments(self.console.render(traceback, self.console.options)))
+        # Textual would print the error's message, lines of source and local variables: a PIN may stand in each of them.
+        self._failed(self._exception)
         self._close_messages_no_wait()
+
+    def _failed(self, error: BaseException | None) -> None:
+        if error is not None:
+            self.failures.append(error.error if isinstance(error, WorkerFailed) else error)
 
 
 def run_app(
@@ -301,16 +332,21 @@ def run_app(
     autoplay: Unattended | None = None,
     ending: Callable[[Outcome], Sequence[str]] = lambda outcome: ["The ceremony is done."],
 ) -> Outcome:
-    """Runs the app over `conduct` and returns what it returns; raises what it raises (Stopped, CeremonyError).
+    """Runs the app over `conduct` and returns what it returns; raises what `CeremonyApp.outcome` raises.
 
     `ending` says in lines how it ended, for the last screen, when `conduct` returned.
 
     Whatever ends the screen ends the loop in order: its open question is answered with an Interrupt of kind
-    `signal` (exit code 128 + number, or 1 when the screen itself failed). What was told after that, such as
-    the fingerprint of the pause, goes to standard error.
+    `signal` (exit code 128 + number, or 1 when the screen itself failed). Why the screen failed, and what was told
+    after its end, such as the fingerprint of the pause, goes to standard error.
     """
     app = CeremonyApp(conduct, heading=heading, autoplay=autoplay, ending=ending)
     app.run(mouse=False)
+    with suppress(OSError):
+        for error in app.failures:
+            failed = unforeseen(error)
+            failed.state = "The screen failed; the record holds what was announced."
+            print(*failed.lines(), sep="\n", file=sys.stderr)
     try:
         return app.outcome()
     finally:

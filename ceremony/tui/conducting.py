@@ -59,6 +59,7 @@ class Conducting(Screen[None]):
         self._step = 0
         self._said: list[str] = []
         self._new = 0
+        self._digest: str | None = None
         self._aloud = 0
         self._asked: Ask | Secret | None = None
         self._first: bytearray | None = None
@@ -98,6 +99,13 @@ class Conducting(Screen[None]):
         self.call_after_refresh(self._tick)
         self.call_after_refresh(self._draw_steps)
         self._make_room()
+        self._draw_evidence()
+
+    def on_screen_resume(self) -> None:
+        """What lay hidden is in view again."""
+        if self.app.is_running:
+            # After the refresh: until then the parts have the places of another size, if the terminal was resized below a cover.
+            self.call_after_refresh(self.query_one("#reading", Reading).say_place)
 
     def _make_room(self) -> None:
         # On a narrow screen evidence wants the whole width for what is signed; the header still says which step it is.
@@ -173,14 +181,18 @@ class Conducting(Screen[None]):
         evidence = self.query_one("#evidence", Text)
         evidence.display = digest is not None
         evidence.border_title = title
+        self._digest = digest
         self._make_room()
-        if digest is not None:
-            evidence.show(digest_lines(digest, max(40, self.app.size.width - 1)))
+        self._draw_evidence()
+
+    def _draw_evidence(self) -> None:
+        if self._digest is not None:
+            self.query_one("#evidence", Text).show(digest_lines(self._digest, max(40, self.app.size.width - 1)))
 
     def _wait(self, what: str) -> None:
         self._hide_entry()
         self._waiting_for, self._waiting_since = what, self._clock()
-        self.query_one("#question", Text).show([f"PLEASE WAIT: {what}"])
+        self._tick()
         self.query_one("#instruction", Text).show(["This cannot be interrupted. A stop comes when it is done."])
 
     # what the loop asks
@@ -292,6 +304,7 @@ class Conducting(Screen[None]):
 
     def close_entry(self) -> None:
         """Nothing is asked at the moment; what was half typed is dropped."""
+        self._waiting_since = None
         self._hide_entry()
         self._forget_first()
         self.query_one("#question", Text).show([])
@@ -339,6 +352,8 @@ class Conducting(Screen[None]):
     # the frame
 
     def _tick(self) -> None:
+        if not self.app.is_running:
+            return
         now = self._clock().astimezone(UTC)
         width = self.app.size.width
         right = f" | {now:%Y-%m-%d %H:%M:%S} UTC"
@@ -353,6 +368,8 @@ class Conducting(Screen[None]):
             self.query_one("#question", Text).show([f"PLEASE WAIT: {self._waiting_for} ({seconds} s)"])
 
     def _draw_steps(self) -> None:
+        if not self.app.is_running:
+            return
         steps = self.query_one("#steps", Reading)
         width = max(16, steps.scrollable_content_region.width)
         steps.show([self._step_line(step.number, step.title, width) for step in self.heading.steps], start=max(0, self._step - 4))

@@ -14,6 +14,9 @@ from ceremony.engine.step import Interrupt
 from ceremony.said import People
 from ceremony.tui.widgets import AnswerInput, Choices, Reading, Text
 
+SMALLEST = (80, 24)
+"""Columns and lines that every screen fits into."""
+
 _HELP = (
     "Middle   what to read aloud, what will happen, what was found",
     "Below    the evidence: a digest in hex and in words; compare it",
@@ -190,6 +193,21 @@ class Cover(Screen[None]):
     def action_open(self) -> None:
         """Opens."""
         self.dismiss(None)
+
+
+class TooSmall(Screen[None]):
+    """Hides everything while the terminal is too small for it; the app takes it away."""
+
+    _MEANWHILE = "Until then no key\ndoes anything; the\nquestion stays open."
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self._mode = mode
+
+    def compose(self) -> ComposeResult:
+        """What to do, in lines that fit a very small terminal."""
+        columns, lines = SMALLEST
+        yield Text(text=f"{self._mode}\nTerminal too small:\nmake it {columns}x{lines}.\n\n{self._MEANWHILE}")
 
 
 class End(Box):

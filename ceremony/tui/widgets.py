@@ -207,6 +207,12 @@ class Reading(VerticalScroll, can_focus=False):
         """A larger window may show all."""
         self.call_after_refresh(self.say_place)
 
+    @property
+    def _in_view(self) -> bool:
+        # Beneath a box it can be read; a cover is no modal screen, and hides it. (Textual calls both "current".)
+        stack = self.app.screen_stack
+        return self.screen in stack and all(screen.is_modal for screen in stack[stack.index(self.screen) + 1 :])
+
     def say_place(self) -> None:
         """Writes the place into the border, and tells once that the last line was seen."""
         rows, total = self.scrollable_content_region.height, self.virtual_size.height
@@ -218,7 +224,7 @@ class Reading(VerticalScroll, can_focus=False):
         more = ", PgDn: more" if last < total else ", end"
         place = f"{first + 1}-{last} of {total}"
         self.border_subtitle = "" if total <= rows else f"lines {place}{more}" if self.id != "steps" else place
-        if last >= total and not self.all_seen:
+        if last >= total and not self.all_seen and self._in_view:
             self.all_seen = True
             self.post_message(self.ReadToTheEnd(self))
 

@@ -99,7 +99,10 @@ def test_a_module_that_may_not_be_read(tmp_path: Path, softhsm: Path) -> None:
 
 def test_a_production_ceremony_on_softhsm_is_refused(tmp_path: Path, softhsm: Path) -> None:
     site = tmp_path / "site.toml"
-    site.write_text(f'format = 1\n[module]\npath = "{softhsm}"\n[tokens]\nprimary = "1"\n')
+    store = throw_away(tmp_path / "store")["SOFTHSM2_CONF"]
+    site.write_text(
+        f'format = 1\n[module]\npath = "{softhsm}"\n[module.environment]\nSOFTHSM2_CONF = "{store}"\n[tokens]\nprimary = "1"\n'
+    )
     ended = ceremony("run", ROOT_GENERATION, "--site", site, "--dir", tmp_path / "D", "--plain", typed="")
     refused(ended, 7, "MODULE-IS-SOFTWARE")
     refused(ceremony("status", "--dir", tmp_path / "D"), 2, "RECORD-MISSING")

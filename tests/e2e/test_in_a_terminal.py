@@ -38,11 +38,6 @@ OVER = {"F1": "REHEARSAL: Help", "F2": "REHEARSAL: Record a deviation", "F3": "R
 def normalised(screen: str) -> str:
     """A screen without what differs from run to run and from machine to machine; what stands in a column stays there."""
     text = screen
-    if "EVIDENCE" in text or "FINGERPRINT" in text:
-        # Digest words stand in one column or in two, by their length; the rest of the screen moves with them.
-        heading, _, rest = text.partition("\n┌")
-        place = rest.rfind("═THIS IS THE ORDER") if "═THIS IS" in rest else rest.rfind("(administrator): ")
-        text = f"{heading}\n...\n{rest[rest.rfind(chr(10), 0, place) + 1 :]}" if place > 0 else heading + "\n"
     text = re.sub(r"\b[0-9a-f]{16,}\b", lambda found: "#" * len(found[0]), text)
     text = re.sub(r"\b[0-9a-f]{4}(?: [0-9a-f]{4})+\b", lambda found: re.sub("[0-9a-f]", "#", found[0]), text)
     text = re.sub(rf"\b(?:{_WORD})(?: (?:{_WORD})){{3}}\b *", "<four words>  ", text)

@@ -35,7 +35,7 @@ def up_to(question: str, tmux: Tmux, pin: str) -> Person:
     ("bug", "question"),
     [
         ("handler", NEW_PIN),
-        pytest.param("handler-message", NEW_PIN, marks=pytest.mark.xfail(reason="CeremonyApp._fatal_error prints the exception's message")),
+        ("handler-message", NEW_PIN),
         ("loop", UNLOCK),
     ],
 )
@@ -48,6 +48,7 @@ def test_a_crash_shows_no_pin(bug: str, question: str, tmp_path: Path) -> None:
         tmux.type(pin)
         assert tmux.exit_code() == 1
         assert tmux.flags() == "0 1"
+        assert "Code: INTERNAL" in tmux.history()
         stands_nowhere(pin, tmp_path, tmux)
     last = lines_of(tmp_path / "D")[-1]
     assert last.type in ("intent", "paused"), last

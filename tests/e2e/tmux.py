@@ -1,6 +1,8 @@
 """A real terminal: tmux with a server of its own, 80 by 24, TERM=linux; what it shows is read, and what a person would type is typed."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,6 +42,7 @@ class Tmux:
         self._tmux("-f", "/dev/null", "new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), "sh", str(script))
         self._tmux("set-option", "-g", "status", "off")
         self._tmux("resize-window", "-x", str(size[0]), "-y", str(size[1]))
+        self.raw.touch()
         self._tmux("pipe-pane", f"cat >>'{self.raw}'")
         self._tmux("send-keys", "go", "Enter")
 
@@ -105,7 +108,7 @@ class Tmux:
 
     def signal(self, name: str) -> None:
         """Sends a signal to the command."""
-        subprocess.run(["kill", f"-{name}", str(self.pids()[0])], check=True)
+        os.kill(self.pids()[0], getattr(signal, f"SIG{name}"))
 
     def close(self) -> None:
         """Ends this server of tmux, and what runs in it."""

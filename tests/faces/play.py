@@ -7,6 +7,7 @@ from textual.widgets import Input
 
 from ceremony.engine.conduct import Stopped
 from ceremony.engine.step import Face
+from ceremony.errors import CeremonyError
 from ceremony.plain import Plain
 from ceremony.tui.app import run_app
 from ceremony.tui.conducting import Conducting
@@ -30,6 +31,9 @@ def main(face: str) -> int:
                 conduct.questions = [fake_ceremony.step(4), fail_in_the_loop]
             plan = Unattended(Answers(answers={"6/bag": "BAG-0042"}), tell=lambda line: None) if face == "play" else None
             run_app(conduct, heading=fake_ceremony.heading(), autoplay=plan)
+    except CeremonyError as failed:
+        say("\n".join(failed.lines()))
+        return failed.exit_code
     except Stopped as stopped:
         say(f"stopped: {stopped.reason} {stopped.exit_code} {conduct.interrupts}")
         return stopped.exit_code
@@ -48,19 +52,20 @@ def say(text: str) -> None:
 
 
 def fail_in_the_handler_of_the_pin() -> None:
-    """As a bug would: the handler of the PIN fails while a variable holds it."""
+    """As a bug would: the handler of the PIN fails while a variable holds it, and the error's message quotes it."""
 
     def on_input_submitted(self: Conducting, event: Input.Submitted) -> None:
         user_pin = event.value
-        raise RuntimeError(f"a bug in the handler, {len(user_pin)} characters")
+        int(f"a bug in the handler, which says {user_pin}")
 
     Conducting.on_input_submitted = on_input_submitted  # type: ignore[method-assign]  # the bug that is tried
 
 
 def fail_in_the_loop(face: Face) -> None:
-    """As a bug would: the loop fails while a variable holds the PIN."""
+    """As a bug would: the loop fails while a variable holds the PIN, and the error's message quotes it."""
     user_pin = face.secret(fake_ceremony.NEW_PIN)
-    raise RuntimeError(f"a bug in the loop, {type(user_pin).__name__}")
+    assert isinstance(user_pin, bytearray)
+    int(f"a bug in the loop, which says {user_pin.decode()}")
 
 
 if __name__ == "__main__":

@@ -70,7 +70,10 @@ def test_a_crash_shows_no_pin(what: str) -> None:
             terminal.type(PIN + "\r")
         assert terminal.exit_code() == 1
         after = terminal.seen.partition(LEFT_THE_SCREEN)[2]
-        assert "a bug in the" in after, "the crash itself must be told"
+        said = after.replace("\r\n", "\n")
+        assert re.search(r"What happened: ValueError at faces/play\.py:\d+\.\n", said), "the crash itself must be told"
+        assert "Code: INTERNAL" in said
+        assert "a bug in the" not in terminal.seen, "neither the message nor a line of source"
         assert_no_pin(terminal)
 
 

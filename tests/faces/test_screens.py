@@ -70,7 +70,7 @@ CASES = [
     shows("machine", MACHINE, "> 1 yes"),
     shows("pin", PIN, "Type it twice.", *"7391"),
     shows("order-first-page", CERTIFY, "Read to the last line first"),
-    shows("order-read", CERTIFY, "Read to the last line first", *["pagedown"] * 3, then="Type: afflict"),
+    shows("order-read", CERTIFY, "Read to the last line first", *["pagedown"] * 6, then="Type: afflict"),
     shows("confirm", [*CERTIFY[:1], fake.CONFIRM], "Confirm the order"),
     shows("failed-act", [fake.step(5), FAILED, fake.CHOICE], "> 1 pause"),
     shows("fingerprint", [fake.step(8, "Read aloud: The fingerprint goes onto paper."), ON_PAPER, WRITTEN], "Does it stand"),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ceremony import shipped
-from ceremony.commands.conducting import people_of
+from ceremony.commands.conducting import PeopleOf
 from ceremony.engine.step import Answer, Ask, Face, Interrupt, Notice, Secret
 from ceremony.machine.site import Site
 from ceremony.rehearsal import prepared
@@ -68,7 +68,7 @@ async def take(session: Session, answers: Unattended) -> None:
         return session.conduct(sitters[0])
 
     steps = [StepHeading(number, step.title) for number, step in enumerate(session.script.steps, 1)]
-    app = CeremonyApp(conduct, heading=Heading(session.script.title, session.rehearsal, steps, people_of(session)))
+    app = CeremonyApp(conduct, heading=Heading(session.script.title, session.rehearsal, steps, PeopleOf(session)))
     async with app.run_test(size=SIZE) as pilot:
         while not sitters:
             await pilot.pause(0.05)

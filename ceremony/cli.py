@@ -31,11 +31,12 @@ COMMANDS: dict[str, Command] = {
     "report": Command("report", "the annotated script and evidence report of a folder or a bundle"),
     "doctor": Command("doctor", "is this machine, terminal, module and token fit, and what to do if not"),
     "tokens": Command("tokens", "the tokens that a module sees"),
-    "demo": Command("demo", "watch a whole ceremony on SoftHSM"),
-    "online": Command("online", "the online side: pack a request; the rest is not built yet"),
+    "demo": Command("demo", "watch a whole ceremony on SoftHSM and the DPS simulator"),
+    "simulator": Command("simulator", "a Device Provisioning Service on this machine alone, to try the online side on"),
+    "online": Command("online", "the online side: request, plan, apply, status, disable, retire"),
 }
 
-NOT_BUILT = ("credential", "factory", "device", "simulator")
+NOT_BUILT = ("credential", "factory", "device")
 """Commands of the design that this version does not have; refused by name (exit 7)."""
 
 

@@ -1,7 +1,9 @@
-"""The demo: a whole root key ceremony on SoftHSM, from CSRs and a blank token to a verified bundle, narrated."""
+"""The demo: a whole root key ceremony on SoftHSM and a DPS simulator, from CSRs to a service that lets devices in."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -19,14 +21,20 @@ from ceremony.report.rendering import reports_of_bundle
 from ceremony.session import Outcome, Session, begun
 from ceremony.shipped import path_of
 from ceremony.unattended import Answers, read_answers
+from ceremony.words import sha256_hex
+
+if TYPE_CHECKING:
+    from ceremony.demo_online import AzureSide
+    from ceremony.engine.step import Face
 
 FACTORIES = {"alpha.1": "CN=Alpha Factory 1,O=Example", "beta.1": "CN=Beta Factory 1,O=Example"}
 
 
 def play(out: Path, removed: tuple[str, ...], say: Callable[..., None], hold: Callable[..., Outcome], program: str) -> int:
-    """Plays it in `out`, a new folder. `hold(session, answers)` puts the session before whoever watches.
+    """Plays it in `out`, a new folder.
 
-    `program` is how the user calls the command. Returns an exit code.
+    `hold(session, answers, between)` puts the session before whoever watches; `between` wraps the face: at the crossing
+    the online side does its work. `program` is how the user calls the command. Returns an exit code.
     """
     try:
         out.mkdir(mode=0o700, parents=True)
@@ -41,14 +49,43 @@ def play(out: Path, removed: tuple[str, ...], say: Callable[..., None], hold: Ca
     for csr in summary.csrs:
         say(f"     {csr.name}: {' '.join(csr.words[:8])} ...")
     say("3. In the air-gapped room: the ceremony, on a throw-away SoftHSM token. A REHEARSAL, on every screen and artifact.", "")
-    outcome = _held(script, out, answers, removed, hold)
-    if outcome.reason != "closed":
-        say(f"The ceremony was not finished: {outcome.text or outcome.reason}. Go on by: {program} resume --dir {outcome.folder}")
-        return outcome.exit_code
-    return _shown(outcome, say, program)
+    with ExitStack() as until_the_end:
+        azure = _azure_side(out, say, until_the_end)
+        outcome = _held(script, out, answers, removed, hold, azure)
+        if outcome.reason != "closed":
+            say(f"The ceremony was not finished: {outcome.text or outcome.reason}. Go on by: {program} resume --dir {outcome.folder}")
+            return outcome.exit_code
+        exit_code = _shown(outcome, say, program)
+        if azure is not None:
+            _told_of_azure(azure, outcome, out, say, program)
+    return exit_code
 
 
-def _held(script: bytes, out: Path, answers: Answers, removed: tuple[str, ...], hold: Callable[..., Outcome]) -> Outcome:
+def _azure_side(out: Path, say: Callable[..., None], until_the_end: ExitStack) -> "AzureSide | None":
+    """The simulator, started; None where the packages of the extra `online` are not installed."""
+    try:
+        from ceremony.demo_online import azure_side
+    except ModuleNotFoundError as missing:
+        say(f"   Azure's side is left out: the package {missing.name} is not installed (extra `online`).")
+        return None
+    return until_the_end.enter_context(azure_side(out))
+
+
+def _told_of_azure(azure: "AzureSide", outcome: Outcome, out: Path, say: Callable[..., None], program: str) -> None:
+    bundle = _last_bundle(outcome)
+    say("", "6. Online: the plan of this bundle, applied to the simulator of Azure's Device Provisioning Service.")
+    say(*azure.after_the_close(bundle, outcome.fingerprint))
+    check = f"{program} verify {bundle} --fingerprint {outcome.fingerprint} --receipts {out / 'receipts.jsonl'}"
+    say("   Each change left a receipt, chained to the bundle:", f"   $ {check}")
+
+
+def _last_bundle(outcome: Outcome) -> Path:
+    return max((outcome.folder / "bundles").iterdir(), key=lambda path: int(path.name))
+
+
+def _held(
+    script: bytes, out: Path, answers: Answers, removed: tuple[str, ...], hold: Callable[..., Outcome], azure: "AzureSide | None"
+) -> Outcome:
     directory, outbox = out / "ceremony", out / "outbox"
     outbox.mkdir(mode=0o700)
     rehearsed = prepared(script, directory, None, removed)
@@ -56,11 +93,25 @@ def _held(script: bytes, out: Path, answers: Answers, removed: tuple[str, ...], 
     with begun(
         script, directory, site=Site(), inbox=out / "inbox", outbox=outbox, previous=None, removed=removed, rehearsed=rehearsed
     ) as session:
-        return hold(session, answers)
+
+        def between(face: "Face") -> "Face":
+            if azure is None:
+                return face
+            from ceremony.demo_online import AtTheCrossing
+
+            return AtTheCrossing(face, lambda: azure.at_the_crossing(*_left_at_the_crossing(session)))
+
+        return hold(session, answers, between)
+
+
+def _left_at_the_crossing(session: Session) -> tuple[Path, str]:
+    """The bundle that left, and its fingerprint, which the people in the room read aloud."""
+    bundle = session.folder.bundle(1)
+    return bundle, sha256_hex((bundle / "record" / "transcript.jsonl").read_bytes().splitlines(keepends=True)[-1])
 
 
 def _shown(outcome: Outcome, say: Callable[..., None], program: str) -> int:
-    bundle = max((outcome.folder / "bundles").iterdir(), key=lambda path: int(path.name))
+    bundle = _last_bundle(outcome)
     say("", f"4. What left the room: {bundle}")
     for path in sorted(path for path in bundle.rglob("*") if path.is_file()):
         say(f"     {path.relative_to(bundle)}")

@@ -73,6 +73,7 @@ def unforeseen(error: BaseException) -> CeremonyError:
 
 
 _USAGE, _TOKEN, _FAILED, _REFUSED = ExitCode.USAGE, ExitCode.TOKEN, ExitCode.CHECK_FAILED, ExitCode.REFUSED
+_NETWORK = ExitCode.NETWORK
 
 CODES: dict[str, Code] = {
     # the record
@@ -171,4 +172,40 @@ CODES: dict[str, Code] = {
     "ANSWERS-MISSING": Code(_USAGE, "A question needs an answer that the answers file does not have.", "Add the entry that is named, then `ceremony resume --dir DIR`."),
     "ANSWERS-REFUSED": Code(_USAGE, "An unattended run got the same question again and again.", "See what was refused in the lines above, and mend the answers file."),
     "SECRET-NEEDS-PERSON": Code(_USAGE, "Activation data can be typed only by a person at a terminal.", "Run the command in a terminal; in a script use `ceremony rehearse`, which needs no real secret."),
+    # the simulator
+    "SIMULATOR-NOT-LOOPBACK": Code(_REFUSED, "The simulator listens only where this machine alone can reach it.", "Give --host 127.0.0.1, or leave it out."),
+    "SIMULATOR-ADDRESS": Code(_USAGE, "The simulator could not listen at an address.", "Name another port, or 0 for any free one."),
+    "SIMULATOR-STATE": Code(_USAGE, "The simulator's state file could not be read or written, or is not one.", "Name another file, or take the broken one away: it is made anew."),
+    # the online side
+    "ONLINE-CONFIG": Code(_USAGE, "online.toml, a flag or the environment says something that we don't know or can't use.", "Mend each place that is named; docs/azure.md describes the file."),
+    "ONLINE-CONFIG-MISSING": Code(_USAGE, "It is not said which service is meant, or the file that says so can't be read.", "Name it in online.toml, or by --subscription, --resource-group and --service."),
+    "ONLINE-PACKAGES": Code(_USAGE, "The packages for Azure are not installed here.", "On the online machine: `make setup`, or install the extra `online`."),
+    "ONLINE-NOT-LOOPBACK": Code(_REFUSED, "The simulator's address in online.toml is not one of this machine's own.", "Name https://127.0.0.1:PORT as `ceremony simulator` shows it, or leave [simulator] out for Azure."),
+    "ONLINE-REHEARSAL": Code(_REFUSED, "What a rehearsal made is not sent to Azure.", "Use it with `ceremony simulator`; for Azure hold the ceremony itself."),
+    "ONLINE-BUNDLE-REFUSED": Code(_FAILED, "The bundle does not verify, or is not the one of the fingerprint.", "Look at `ceremony verify BUNDLE`; take the fingerprint from the paper, and the bundle that it is of."),
+    "ONLINE-NAME": Code(_USAGE, "A name is not one that the service takes.", "Names stand in the ceremony script: mend them there, before the ceremony."),
+    "ONLINE-LIMIT": Code(_FAILED, "The service would hold more certificates or groups than it can.", "Retire what has expired (`ceremony online retire NAME`), or use another service."),
+    "ONLINE-CLOCK": Code(_FAILED, "By the service's clock a certificate is not valid now.", "Find out which clock is wrong; the lines above give all three times."),
+    "ONLINE-CERTIFICATE-DIFFERS": Code(_REFUSED, "A certificate of this name is at the service, and is another one. It is never written over.", "Find out who put it there. `ceremony online retire NAME` takes it away when nothing depends on it."),
+    "ONLINE-GROUP-DIFFERS": Code(_REFUSED, "An enrollment group stands in the way: same name and another certificate, or same certificate under another name.", "Find out who made it. `ceremony online disable NAME` keeps its devices out; nothing is written over."),
+    "ONLINE-ALREADY-VERIFIED": Code(_USAGE, "The root is verified at the service already: no code is needed.", "Leave --dps out; `ceremony online status` shows it."),
+    "ONLINE-CODE-UNKNOWN": Code(_USAGE, "Whether a verification code is out that is still good can't be known from the receipts.", "Give --receipts with the file of the earlier commands; or ask for a new code with --new-code, which makes an older one void."),
+    "ONLINE-STILL-NEEDED": Code(_REFUSED, "Something still stands on what was to be deleted, or it has not expired.", "`ceremony online disable NAME` keeps the devices of a group out at once; delete when all under it has expired."),
+    "ONLINE-NOT-CONFIRMED": Code(ExitCode.ABORTED, "The name was not typed back.", "Give the command again, and type the name as it is shown; in a script add --confirm NAME."),
+    "PLAN-BROKEN": Code(_USAGE, "The plan is not one that this program wrote.", "Make it anew with `ceremony online plan`."),
+    "PLAN-FILE-CHANGED": Code(_FAILED, "A file of the bundle is not the one that the plan was made from.", "Make the plan anew, with the fingerprint from paper."),
+    "PLAN-STALE": Code(_FAILED, "The service is not as it was when the plan was made: somebody changed it.", "Find out who. Then make the plan anew, read it, and apply that."),
+    "RECEIPTS-BROKEN": Code(_FAILED, "The receipts are not an unbroken chain, or belong to another bundle.", "Keep the file; find the copy that is whole, or name a new file with --receipts."),
+    "RECEIPTS-UNREADABLE": Code(_USAGE, "The receipts could not be read.", "Check the path given with --receipts."),
+    "RECEIPTS-UNWRITABLE": Code(_USAGE, "A receipt could not be written.", "Make room or mend the path, then give the same command again: it finds what is done, and goes on."),
+    "RECEIPTS-IN-USE": Code(_USAGE, "Another process writes to these receipts.", "Let the other one end."),
+    "AZURE-UNREACHABLE": Code(_NETWORK, "The service could not be reached, or the connection broke before its answer.", "Check network, proxy and the name of the service, then give the same command again: it looks first, and does nothing twice."),
+    "AZURE-AUTHENTICATION": Code(_NETWORK, "Azure does not know who is calling, or the token has run out.", "Sign in again (`az login`, or another --auth), then give the same command again."),
+    "AZURE-ROLE-MISSING": Code(_NETWORK, "Whoever is signed in may not do this.", "Have the role granted that is named; docs/azure.md has the commands."),
+    "AZURE-NOT-FOUND": Code(_NETWORK, "The service has nothing of this name.", "Check subscription, resource group, service and name."),
+    "AZURE-CONFLICT": Code(_NETWORK, "The service holds another state than the one the call was made for: somebody else changed it meanwhile.", "Look at `ceremony online status`, and make the plan anew."),
+    "AZURE-PROOF-REFUSED": Code(_FAILED, "The service refused the proof of possession.", "Compare the code in the proof with the last one that the service gave; `ceremony online request --dps NAME --new-code` asks for a new one."),
+    "AZURE-THROTTLED": Code(_NETWORK, "The service took no more calls for now, again and again.", "Wait some minutes, then give the same command again: it goes on where it stopped."),
+    "AZURE-REFUSED": Code(_NETWORK, "The service refused a call.", "Read its message; with the tracking id Azure support can find the call."),
+    "AZURE-FAILED": Code(_NETWORK, "The service failed.", "Give the same command again later; with the tracking id Azure support can find the call."),
 }

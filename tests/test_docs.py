@@ -4,7 +4,7 @@ import importlib.util
 import re
 import subprocess
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -33,7 +33,9 @@ from hsm.errors import HSM_CODES
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
-README, FORMATS, GUIDE = ((ROOT / path).read_text() for path in ("README.md", "docs/formats.md", "docs/operators-guide.md"))
+README, FORMATS, GUIDE, AZURE = (
+    (ROOT / path).read_text() for path in ("README.md", "docs/formats.md", "docs/operators-guide.md", "docs/azure.md")
+)
 KINDS = [str(kind.__struct_config__.tag) for kind in get_args(AnyStep)]
 
 
@@ -93,7 +95,7 @@ def test_every_code_stands_in_the_page_of_errors(code: str) -> None:
 
 def test_every_code_that_a_page_names_exists() -> None:
     looks_like_a_code = re.compile(
-        r"`((?:ANCHOR|ANSWERS|BUNDLE|CERTIFICATE|CSR|DRAFT|FILE|FOLDER|KEY|LEDGER|MEDIUM|MODULE|NOT|RECORD|REQUEST|SCRIPT|SIGNATURE|SITE|TERMINAL|TOKEN)-[A-Z0-9-]+)`"
+        r"`((?:ANCHOR|ANSWERS|AZURE|BUNDLE|CERTIFICATE|CSR|DRAFT|FILE|FOLDER|KEY|LEDGER|MEDIUM|MODULE|NOT|ONLINE|PLAN|PREVIOUS|PROFILE|RECEIPTS|RECORD|REPORT|REQUEST|SCRIPT|SIGNATURE|SIMULATOR|SITE|TERMINAL|TOKEN)-[A-Z0-9-]+)`"
     )
     named = {code for page in PAGES for code in looks_like_a_code.findall(page.read_text())}
     assert len(named) > len(CODES)
@@ -116,14 +118,20 @@ def options_of(command: str) -> set[str]:
     return {option for action in parser._actions for option in action.option_strings}
 
 
+def online_options_of(verb: str) -> set[str]:
+    parser = ArgumentParser()
+    importlib.import_module("ceremony.commands.online").add_arguments(parser)
+    (verbs,) = (action for action in parser._actions if isinstance(action, _SubParsersAction))
+    return {option for action in verbs.choices[verb]._actions for option in action.option_strings}
+
+
 def test_every_command_line_on_a_page_has_options_that_the_command_has() -> None:
     seen = 0
-    for page in (README, GUIDE, FORMATS):
+    for page in (README, GUIDE, FORMATS, AZURE):
         for line in re.findall(r"(?:^ {4}|`)ceremony ([a-z]+ [^`\n]*)", page, re.MULTILINE):
             command, *rest = line.split()
             if command == "online":
-                assert rest[0] == "request"
-                wanted, known = set(rest) & {"-o", "--csr"}, {"-o", "--csr"}
+                wanted, known = {word for word in rest[1:] if word.startswith("-")}, online_options_of(rest[0])
             else:
                 wanted, known = {word for word in rest if word.startswith("-")}, options_of(command)
             assert wanted <= known, line

@@ -80,9 +80,10 @@ def test_the_build_backend_is_the_pinned_one() -> None:
 def test_the_product_imports_nothing_that_is_not_a_direct_dependency() -> None:
     """What is there only because a tool of the developers brings it is missing on the air-gapped machine."""
     distributions = packages_distributions()
-    wanted = {requirement.split("==")[0] for requirement in PIN_FILES["offline"]}
+    offline, online = ({requirement.split("==")[0] for requirement in PIN_FILES[name]} for name in ("offline", "online"))
     foreign: dict[str, str] = {}
     for path in [*(ROOT / "ceremony").rglob("*.py"), *(ROOT / "hsm").rglob("*.py")]:
+        wanted = online if path.is_relative_to(ROOT / "ceremony" / "online") else offline
         for name in imported_packages(path) - sys.stdlib_module_names - {"ceremony", "hsm"}:
             if not wanted & set(distributions.get(name, [])):
                 foreign[str(path.relative_to(ROOT))] = name

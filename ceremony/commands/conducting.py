@@ -1,12 +1,13 @@
 """Puts a session before people: in the app, in line mode, or unattended."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ceremony.commands.files import say, this_command
 from ceremony.engine.facts import people_here
+from ceremony.engine.step import Face
 from ceremony.errors import CeremonyError
 from ceremony.said import digest_lines
 from ceremony.session import Outcome, Session
@@ -66,14 +67,19 @@ def in_plain_lines(session: Session) -> Outcome:
         return session.conduct(face)
 
 
-def in_the_app(session: Session, autoplay: Unattended | None = None) -> Outcome:
-    """The Textual app. The terminal was looked at before anything was begun (see `fit_terminal`)."""
+def in_the_app(
+    session: Session, autoplay: Unattended | None = None, between: Callable[[Face], Face] = lambda face: face
+) -> Outcome:
+    """The Textual app. The terminal was looked at before anything was begun (see `fit_terminal`).
+
+    `between` gives the face that the session talks to, from the app's own.
+    """
     from ceremony.tui.app import run_app
 
     def ending(outcome: Outcome) -> list[str]:
         return [f"Ended: {outcome.text or outcome.reason}"]
 
-    return run_app(session.conduct, heading=heading_of(session), autoplay=autoplay, ending=ending)
+    return run_app(lambda face: session.conduct(between(face)), heading=heading_of(session), autoplay=autoplay, ending=ending)
 
 
 def heading_of(session: Session) -> "Heading":

@@ -1,13 +1,15 @@
-"""ceremony demo: watch a whole ceremony on SoftHSM; any key takes over."""
+"""ceremony demo: watch a whole ceremony on SoftHSM and the DPS simulator; any key takes over."""
 
 import argparse
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ceremony.commands.conducting import fit_terminal, in_the_app, unattended
 from ceremony.commands.files import say, this_command
 from ceremony.demo import play
+from ceremony.engine.step import Face
 from ceremony.errors import CeremonyError
 from ceremony.session import Outcome, Session
 from ceremony.unattended import Answers
@@ -25,9 +27,9 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     watched = not args.unattended and _terminal_is_fit()
     say("root-ceremony demo: nothing here is real; the token is made by this run and thrown away.")
 
-    def hold(session: Session, answers: Answers) -> Outcome:
+    def hold(session: Session, answers: Answers, between: Callable[[Face], Face]) -> Outcome:
         face = unattended(session, answers, silent=watched)
-        outcome = in_the_app(session, autoplay=face) if watched else session.conduct(face)
+        outcome = in_the_app(session, autoplay=face, between=between) if watched else session.conduct(between(face))
         if outcome.reason == "closed":
             face.finish()
         return outcome

@@ -1,11 +1,14 @@
-"""ceremony online: the online side. Only `request` (pack CSRs for a ceremony) is built; the rest is refused by name."""
+"""ceremony online: the online side. `request` packs CSRs for a ceremony and needs no Azure; the others have a file each."""
 
 import argparse
+import dataclasses
+import importlib
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from ceremony.commands import online_code
 from ceremony.commands.files import print_json, say
 from ceremony.crossing.request import ProofRequest
 from ceremony.crossing.verify import verify_bundle
@@ -14,40 +17,53 @@ from ceremony.machine.clock import now
 from ceremony.online.request import pack_request
 from ceremony.words import fingerprint_typed
 
-NOT_BUILT = ("plan", "apply", "status", "disable", "retire")
+VERBS = {
+    "plan": ("online_plan", "what would change at the service, as a diff"),
+    "apply": ("online_apply", "exactly what a plan says, with receipts"),
+    "status": ("online_status", "certificates, groups, what ends when, what is not as it should be"),
+    "disable": ("online_disable", "the compromise response: no new device of this group gets in"),
+    "retire": ("online_retire", "delete an expired group, or a root certificate that nothing stands on"),
+}
+"""The verbs with a file of their own in ceremony.commands, and one line about each."""
+NOT_BUILT: tuple[str, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sub-command and its options."""
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    request = verbs.add_parser("request", help="pack CSRs into an inbound request; needs no Azure")
+    request = verbs.add_parser("request", help="pack CSRs and a verification code into an inbound request; without --dps it needs no Azure")
     request.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the request's folder; must not exist")
     request.add_argument(
         "--csr", action="append", default=[], metavar="NAME=FILE", help="a CSR (PEM) and the name the script certifies it by"
     )
     request.add_argument("--code", action="append", default=[], metavar="SERVICE=CODE", help="the verification code of a service")
-    request.add_argument("--bundle", type=Path, help="with --code: the bundle whose root is to be proved")
-    request.add_argument("--fingerprint", metavar="F", help="with --code: the bundle's fingerprint, from paper")
-    request.add_argument("--dps", metavar="NAME", help="not built yet: fetch the verification code")
-    request.add_argument("--new-code", action="store_true", help="not built yet")
+    request.add_argument("--bundle", type=Path, help="with --code or --dps: the bundle whose root is to be proved")
+    request.add_argument("--fingerprint", metavar="F", help="with --code or --dps: the bundle's fingerprint, from paper")
+    online_code.add_arguments(request)
     request.add_argument("--json", action="store_true")
-    for name in NOT_BUILT:
-        verbs.add_parser(name, help="not built yet").add_argument("rest", nargs=argparse.REMAINDER)
+    for name, (module, summary) in VERBS.items():
+        importlib.import_module(f"ceremony.commands.{module}").add_arguments(verbs.add_parser(name, help=summary))
 
 
 def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     """Packs, and prints the words that go onto each factory's paper form."""
-    if args.verb in NOT_BUILT or args.dps or args.new_code:
-        raise CeremonyError(
-            "NOT-BUILT", f"`ceremony online {args.verb}{' --dps' * bool(getattr(args, 'dps', None))}` is not built in this version."
-        )
+    if args.verb in VERBS:
+        return int(importlib.import_module(f"ceremony.commands.{VERBS[args.verb][0]}").run(args, removed))
     csrs = {name: Path(path) for name, path in _named("--csr", "NAME=FILE", args.csr).items()}
     codes = _named("--code", "SERVICE=CODE", args.code)
-    if not csrs and not codes:
-        raise CeremonyError("USAGE", "A request without --csr and --code holds nothing.", state="Nothing was written.")
-    root = _root_to_be_proved(args.bundle, args.fingerprint) if codes else None
-    proofs = [ProofRequest(service, root.label, code) for service, code in codes.items()] if root else []
-    summary = pack_request(args.output, csrs, now, proofs=proofs, root_fingerprint=root.fingerprint if root else None)
+    if (codes and args.dps) or (args.new_code and not args.dps):
+        raise CeremonyError("USAGE", "Either --code, or --dps with or without --new-code.", state="Nothing was written.")
+    if not csrs and not codes and not args.dps:
+        raise CeremonyError("USAGE", "A request without --csr, --code and --dps holds nothing.", state="Nothing was written.")
+    if args.dps:
+        code = online_code.fetched(args)
+        # The time of the service, which the ceremony machine compares with its own clock.
+        at = dataclasses.replace(now(), time=code.made_at)
+        summary = pack_request(args.output, csrs, lambda: at, proofs=[code.proof], root_fingerprint=code.root_fingerprint)
+    else:
+        root = _root_to_be_proved(args.bundle, args.fingerprint) if codes else None
+        proofs = [ProofRequest(service, root.label, code) for service, code in codes.items()] if root else []
+        summary = pack_request(args.output, csrs, now, proofs=proofs, root_fingerprint=root.fingerprint if root else None)
     if args.json:
         print_json({"format": 1, **msgspec.to_builtins(summary)})
         return 0

@@ -18,16 +18,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--script-digest", metavar="D", help="the digest of the script that was approved")
     parser.add_argument("--root-fingerprint", metavar="R", help="SHA-256 of the root certificate (DER)")
     parser.add_argument("--previous", type=Path, metavar="BUNDLE", help="an earlier bundle that this one must go on from")
+    parser.add_argument("--receipts", type=Path, metavar="FILE", help="receipts of the online side, to be checked too")
     parser.add_argument("--no-deviations", action="store_true", help="any deviation is a failure")
     parser.add_argument("--json", action="store_true")
 
 
 def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     """Prints each check and the verdict."""
+    from ceremony.online.verify_receipts import checks_of_receipts
     from ceremony.report.rendering import reports_of_bundle
 
     anchors = {name: _digest(name, getattr(args, name)) for name in ("fingerprint", "script_digest", "root_fingerprint")}
     verdict = verify_bundle(args.bundle, **anchors, previous=args.previous, no_deviations=args.no_deviations, render=reports_of_bundle)
+    if args.receipts is not None and verdict.fingerprint is not None:
+        verdict = msgspec.structs.replace(verdict, checks=(*verdict.checks, *checks_of_receipts(args.bundle, args.receipts)))
     if args.json:
         print_json({"format": 1, "verdict": verdict.word, **msgspec.to_builtins(verdict)})
         return int(verdict.exit_code)

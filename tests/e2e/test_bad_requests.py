@@ -294,7 +294,8 @@ def test_a_medium_without_a_request(before_import: Path, answers: Path, tmp_path
         (["--csr", "alpha.1=small.pem"], 7, "CSR-KEY-REFUSED"),
         (["--csr", "alpha.1=good.pem", "--csr", "beta.1=good.pem"], 7, "CSR-ALREADY-CERTIFIED"),
         ([], 2, "USAGE"),
-        (["--dps", "example-dps"], 7, "NOT-BUILT"),
+        (["--dps", "example-dps"], 2, "USAGE"),
+        (["--new-code"], 2, "USAGE"),
     ],
 )
 def test_the_online_side_refuses_what_no_ceremony_takes(given: list[str], exit_code: int, code: str, tmp_path: Path) -> None:

@@ -39,9 +39,13 @@ def test_unknown_commands_and_those_that_are_not_built() -> None:
     assert unknown.code == 2 and "did you mean 'verify'?" in unknown.err and unknown.out == ""
     for command in NOT_BUILT:
         refused(ceremony(command, "anything"), 7, "NOT-BUILT")
-    for verb in ("plan", "apply", "status", "disable", "retire"):
-        refused(ceremony("online", verb), 7, "NOT-BUILT")
-    refused(ceremony("online", "plan", "bundle", "--fingerprint", "x", "--json"), 7, "NOT-BUILT")
+    refused(ceremony("online", "disable", "alpha.1", "--hub", "hub.example"), 7, "NOT-BUILT")
+
+
+@pytest.mark.parametrize("command", [["status"], ["disable", "alpha.1"], ["retire", "alpha.1"]])
+def test_the_online_side_says_when_no_service_is_named(command: list[str], tmp_path: Path) -> None:
+    refused(ceremony("online", *command, cwd=tmp_path), 2, "ONLINE-CONFIG-MISSING")
+    assert list(tmp_path.iterdir()) == []
 
 
 def data(*arguments: str | Path) -> tuple[dict[str, Any], int]:

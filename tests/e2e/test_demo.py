@@ -4,6 +4,9 @@ import re
 import subprocess
 from pathlib import Path
 
+from cryptography import x509
+
+from ceremony.online.receipts import read_receipts
 from tests.e2e.commands import ROOT, ceremony, done, refused
 from tests.e2e.held import lines_of
 from tests.e2e.openssl import openssl
@@ -25,6 +28,25 @@ def test_without_a_terminal_it_runs_and_says_how_to_verify(tmp_path: Path) -> No
     for line in (sums, by_openssl):
         assert subprocess.run(["sh", "-c", line], capture_output=True, check=False, cwd=ROOT).returncode == 0, line
     refused(ceremony("demo", "--out", tmp_path / "demo"), 2, "FILE-EXISTS")
+    goes_on_through_azures_side(ended.err, tmp_path / "demo")
+
+
+def goes_on_through_azures_side(said: str, out: Path) -> None:
+    """The root up and the code down at the crossing, then the proof of that code, groups, status, receipts."""
+    told = [
+        "[1/1] + upload example-root-g1", "fetched", "[admin] go on", "[1/3] ~ verify example-root-g1", "[2/3] + group alpha.1",
+        "[3/3] + group beta.1", "Certificates: 1 of at most 25", "Groups: 2 of at most 100", "Nothing is other than it should be.",
+    ]  # fmt: skip
+    places = [said.index(text) for text in told]
+    assert places == sorted(places)
+    receipts, torn = read_receipts((out / "receipts.jsonl").read_bytes())
+    kinds = [receipt.kind for receipt in receipts]
+    assert (kinds, torn) == (["certificate-uploaded", "code-issued", "certificate-verified", "group-made", "group-made"], 0)
+    bundle = out / "ceremony" / "bundles" / "2"
+    proof = x509.load_pem_x509_certificate((bundle / "proof-of-possession/example-dps/example-root-g1.cert.pem").read_bytes())
+    assert proof.subject.rfc4514_string() == f"CN={receipts[1].data['verification_code']}"
+    (verify,) = re.findall(r"^   \$ (ceremony verify .* --receipts .*)$", said, re.MULTILINE)
+    assert ceremony(*verify.split()[1:]).code == 0
 
 
 def test_in_a_terminal_the_app_plays_and_any_key_takes_over(tmp_path: Path) -> None:
@@ -51,6 +73,7 @@ def test_in_a_terminal_the_app_plays_and_any_key_takes_over(tmp_path: Path) -> N
 def test_watched_without_a_fit_terminal_it_says_why_and_runs(tmp_path: Path) -> None:
     with terminal(tmp_path / "tmux", "demo", "--out", tmp_path / "demo", environ={"TERM": "dumb"}) as tmux:
         assert tmux.exit_code() == 0
-        tmux.until("Verdict: GOOD")
+        tmux.until("Nothing is other than it should be.")
+        assert "Verdict: GOOD" in tmux.raw.read_text()
         assert "Unattended: TERM is dumb." in tmux.raw.read_text()
         assert "\x1b[" not in tmux.raw.read_text()

@@ -1,0 +1,48 @@
+"""ceremony online status: certificates, groups, what ends when, and what is not as it should be. Changes nothing."""
+
+import argparse
+import os
+import sys
+
+import msgspec
+
+from ceremony.commands.files import print_json, say
+from ceremony.commands.online_code import add_receipts_argument
+from ceremony.commands.online_plan import wrapped
+from ceremony.commands.online_service import add_service_arguments, config_of, service_of
+from ceremony.errors import CeremonyError
+
+_RED, _PLAIN = "\x1b[1;31m", "\x1b[0m"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The service, and the receipts to compare with."""
+    parser.add_argument("--json", action="store_true")
+    add_receipts_argument(parser)
+    add_service_arguments(parser)
+
+
+def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
+    """Reads, and prints."""
+    from ceremony.online.receipts import read_receipts
+
+    config = config_of(args)
+    try:
+        receipts, torn = read_receipts(args.receipts.read_bytes()) if args.receipts.exists() else ([], 0)
+    except OSError as failed:
+        raise CeremonyError("RECEIPTS-UNREADABLE", f"{args.receipts} can't be read: {failed.strerror}.") from failed
+    with service_of(config) as service:
+        from ceremony.online.status import status_lines, status_of
+
+        status = status_of(service.observe(), config, receipts)
+        lines = list(status_lines(status))
+    if args.json:
+        print_json({"format": 1, **msgspec.to_builtins(status)})
+        return 0
+    coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    for line in lines:
+        text = "\n".join(part for piece in line.split("\n") for part in wrapped(piece)) if line[:1].isupper() else line
+        print(f"{_RED}{text}{_PLAIN}" if coloured and line.startswith("DANGER") else text)
+    if torn:
+        say(f"{args.receipts} ends with a torn line of {torn} bytes, which was never announced.")
+    return 0

@@ -1,0 +1,164 @@
+"""ceremony simulator: a Device Provisioning Service on this machine's loopback, with faults on demand."""
+
+import argparse
+import dataclasses
+import difflib
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from ceremony.commands.files import print_json, say, write_file
+from ceremony.errors import CeremonyError
+from ceremony.simulator.access import TOKEN_PREFIX
+from ceremony.simulator.faults import Fault
+from ceremony.simulator.server import Simulator
+from ceremony.simulator.state import DpsState
+from ceremony.simulator.state_file import KeptIn, load
+
+_ENDED_BY = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where it listens, what it keeps, what goes wrong."""
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="a loopback address (default: 127.0.0.1)")
+    parser.add_argument("--arm-port", type=int, default=0, metavar="PORT", help="of the control plane (default: a free one)")
+    parser.add_argument("--service-port", type=int, default=0, metavar="PORT", help="of the service API (default: a free one)")
+    parser.add_argument("--device-port", type=int, default=0, metavar="PORT", help="of the device API over HTTPS (default: a free one)")
+    parser.add_argument(
+        "--mqtt-port", type=int, default=0, metavar="PORT", help="of devices over MQTT, at the service and its hubs (default: a free one)"
+    )
+    parser.add_argument("--dir", dest="folder", type=Path, metavar="DIR", help="keep the TLS files there (default: a folder of this run)")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="take the state from FILE and keep it there (default: keep nothing)")
+    parser.add_argument("--name", metavar="NAME", help="of the service (default: simulator-dps, or the state file's)")
+    parser.add_argument("--online-toml", type=Path, metavar="FILE", help="write settings by which `ceremony online` talks to it")
+    parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="each request waits so long")
+    parser.add_argument("--most-a-minute", type=int, default=0, metavar="N", help="429 beyond N operations a minute (the real limit: 1000)")
+    parser.add_argument("--clock-skew", type=float, default=0.0, metavar="SECONDS", help="the service's clock is ahead by so much")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE,...",
+        help="one trouble: status, retry_after, drop (before, after), method, part (of the path), face (arm, service, device), skip, times",
+    )
+    parser.add_argument("--json", action="store_true", help="the addresses as JSON")
+
+
+def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
+    """Says where it listens, then answers until it is ended by a signal."""
+    faults = [_fault(text) for text in args.fault]
+    state = load(args.state) if args.state else DpsState()
+    state.service_name = args.name or state.service_name
+    # Threads take the mask of the one that starts them: so only this one hears the signals.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDED_BY)
+    try:
+        with _folder(args.folder) as folder:
+            try:
+                ports = (args.arm_port, args.service_port, args.device_port)
+                simulator = Simulator(folder, state=state, host=args.host, ports=ports, mqtt_port=args.mqtt_port)
+            except (OSError, OverflowError) as failed:
+                raise CeremonyError("SIMULATOR-ADDRESS", f"The simulator could not be started: {failed}.") from failed
+            simulator.faults.latency, simulator.faults.clock_skew = args.latency, timedelta(seconds=args.clock_skew)
+            simulator.faults.most_a_minute = args.most_a_minute
+            for fault in faults:
+                simulator.faults.add(fault)
+            kept = KeptIn(args.state, state) if args.state else None
+            if kept is not None:
+                kept.save()
+                simulator.log.after_each = partial(_save, kept)
+            with simulator:
+                if args.online_toml:
+                    write_file(args.online_toml, _settings(simulator).encode())
+                _tell(simulator, as_json=args.json)
+                ended_by = signal.sigwait(_ENDED_BY)
+            if kept is not None:
+                kept.save()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDED_BY)
+    say(f"The simulator has ended; it answered {len(simulator.requests)} requests.")
+    return 128 + ended_by
+
+
+def _save(kept: KeptIn) -> None:
+    """In a thread of a connection, where nobody would hear an error."""
+    try:
+        kept.save()
+    except CeremonyError as failed:
+        say(*failed.lines())
+
+
+def _settings(simulator: Simulator) -> str:
+    """online.toml for this simulator."""
+    state = simulator.state
+    settings = tomlkit.document()
+    settings.update(
+        {"format": 1, "subscription": state.subscription_id, "resource_group": state.resource_group, "service": state.service_name}
+    )
+    settings["simulator"] = {"endpoint": simulator.arm_url, "ca_file": str(simulator.ca_file.resolve())}
+    return tomlkit.dumps(settings)
+
+
+def _tell(simulator: Simulator, *, as_json: bool) -> None:
+    state = simulator.state
+    facts = {
+        "arm_url": simulator.arm_url,
+        "service_host": simulator.service_host,
+        "device_host": simulator.device_host,
+        "mqtt_host": simulator.mqtt_host,
+        "hubs": " ".join(simulator.state.hubs),
+        "ca_file": str(simulator.ca_file.resolve()),
+        "subscription": state.subscription_id,
+        "resource_group": state.resource_group,
+        "service": state.service_name,
+        "id_scope": state.id_scope,
+        "token_prefix": TOKEN_PREFIX,
+    }
+    if as_json:
+        print_json({"format": 1, **facts})
+    else:
+        for name, value in facts.items():
+            print(f"{name:15} {value}", flush=True)
+    say("Nothing here is real, and only this machine reaches it. Ctrl+C ends it.")
+
+
+@contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    if given is None:
+        with tempfile.TemporaryDirectory(prefix="ceremony-simulator-") as made:
+            yield Path(made)
+        return
+    try:
+        given.mkdir(mode=0o700, exist_ok=True)
+    except OSError as failed:
+        raise CeremonyError("FILE-UNWRITABLE", f"{given} could not be made: {failed.strerror}.") from failed
+    yield given
+
+
+def _fault(text: str) -> Fault:
+    """The fault that `status=429,times=3` tells. Raises CeremonyError USAGE."""
+    numbers = {"status", "retry_after", "skip", "times"}
+    known = [found.name for found in dataclasses.fields(Fault)]
+    choices = {"drop": ("before", "after"), "face": ("arm", "service", "device")}
+    values: dict[str, Any] = {}
+    for entry in text.split(","):
+        name, _, value = entry.partition("=")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            meant = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}."
+            raise CeremonyError("USAGE", f"--fault {text}: there is no {name or 'empty name'}{meant}", state="Nothing was started.")
+        if name in numbers and not (value.isascii() and value.isdigit()):
+            raise CeremonyError("USAGE", f"--fault {text}: {name} must be a number.", state="Nothing was started.")
+        if value not in choices.get(name, (value,)):
+            raise CeremonyError("USAGE", f"--fault {text}: {name} is one of {', '.join(choices[name])}.", state="Nothing was started.")
+        values[name] = int(value) if name in numbers else value
+    fault = Fault(**values)
+    if not fault.drop and fault.status not in range(400, 600):
+        raise CeremonyError("USAGE", f"--fault {text}: give a status of 400 to 599, or drop.", state="Nothing was started.")
+    return fault

@@ -1,0 +1,115 @@
+"""A bundle as the online side uses it: verified against the fingerprint from paper first, then read by the digests of its seal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ceremony.crossing.artifacts import place_of, read_certificates
+from ceremony.crossing.bundle import CAPS, LEDGER
+from ceremony.crossing.files import read_tree
+from ceremony.crossing.ledger import read_ledger
+from ceremony.crossing.subject import read_subject
+from ceremony.crossing.verify import verify_bundle
+from ceremony.errors import CeremonyError
+from ceremony.pki.names import shown_text
+from ceremony.words import sha256_hex
+
+
+@dataclass(frozen=True)
+class CertificateOfBundle:
+    """A certificate of the bundle: its path there, SHA-256 (hex) of that file, its PEM, and what it says."""
+
+    path: str
+    sha256: str
+    pem: bytes
+    certificate: x509.Certificate = field(repr=False)
+
+    @property
+    def der(self) -> bytes:
+        """Its DER."""
+        return self.certificate.public_bytes(Encoding.DER)
+
+
+@dataclass(frozen=True)
+class VerifiedBundle:
+    """What a verified bundle holds for the service. `label` is the root's, and the certificate's name at the service.
+
+    `intermediates` go by name, `proofs` by (service, certificate name). `earlier` are fingerprints from which receipts of this
+    root may have begun.
+    """
+
+    path: Path
+    fingerprint: str
+    ceremony: str
+    number: int
+    rehearsal: bool
+    label: str
+    root: CertificateOfBundle
+    root_fingerprint: str
+    intermediates: Mapping[str, CertificateOfBundle]
+    proofs: Mapping[tuple[str, str], CertificateOfBundle]
+    earlier: tuple[str, ...]
+
+    @property
+    def files(self) -> dict[str, CertificateOfBundle]:
+        """Every certificate, by path."""
+        return {found.path: found for found in (self.root, *self.intermediates.values(), *self.proofs.values())}
+
+
+def verified_bundle(path: Path, fingerprint: str) -> VerifiedBundle:
+    """The bundle at `path`, which must verify and be the one of this fingerprint (SHA-256, 64 lower-case hex digits).
+
+    Raises CeremonyError BUNDLE-MISSING, ONLINE-BUNDLE-REFUSED.
+    """
+    verdict = verify_bundle(path, fingerprint=fingerprint)
+    failed = [f"{check.name}: {check.detail}" for check in verdict.checks if not check.passed]
+    if failed:
+        raise _refused(path, "; ".join(failed))
+    files = read_tree(path, CAPS).files
+    subject = read_subject(files)
+    # The fingerprint is of the seal, and the seal names each file's digest: what is read here is what was sealed.
+    sealed = {artifact.path: artifact for artifact in subject.record.sealed.artifacts}
+    if subject.record.fingerprint != fingerprint or any(sha256_hex(files.get(name, b"")) != entry.sha256 for name, entry in sealed.items()):
+        raise _refused(path, "it changed while it was read")
+    found: dict[str, dict[str, CertificateOfBundle]] = {}
+    for name in sealed:
+        place = place_of(name)
+        if place is not None and place[0] != "intermediate-chain":
+            certificate = read_certificates(files[name])[0]
+            entry = CertificateOfBundle(name, sealed[name].sha256, files[name], certificate)
+            found.setdefault(place[0], {})[place[1]] = entry
+    roots = found.get("root-certificate", {})
+    if len(roots) != 1 or subject.root_fingerprint is None:
+        raise _refused(path, f"it holds {len(roots)} root certificates, and one is wanted")
+    previous = subject.record.opened.previous
+    ledger = read_ledger(files[LEDGER])
+    return VerifiedBundle(
+        path=path.absolute(),
+        fingerprint=fingerprint,
+        ceremony=subject.record.sealed.ceremony,
+        number=subject.record.sealed.bundle,
+        rehearsal=subject.record.opened.rehearsal,
+        label=next(iter(roots)),
+        root=next(iter(roots.values())),
+        root_fingerprint=subject.root_fingerprint,
+        intermediates=found.get("intermediate-certificate", {}),
+        proofs={(name.split("/")[0], name.split("/")[1]): entry for name, entry in found.get("proof-certificate", {}).items()},
+        earlier=(
+            *(seal for ceremony in ledger.ceremonies for seal in ceremony.seals),
+            *((previous.fingerprint,) if previous else ()),
+        ),
+    )
+
+
+def refuse_rehearsal_to_azure(bundle: VerifiedBundle, *, is_simulator: bool) -> None:
+    """What a rehearsal made goes to the simulator alone (design, rule 14). Raises CeremonyError ONLINE-REHEARSAL."""
+    if bundle.rehearsal and not is_simulator:
+        what = f"The bundle {shown_text(str(bundle.path))} is of a rehearsal, and online.toml names no simulator."
+        raise CeremonyError("ONLINE-REHEARSAL", what, state="Nothing was sent.")
+
+
+def _refused(path: Path, why: str) -> CeremonyError:
+    return CeremonyError("ONLINE-BUNDLE-REFUSED", f"The bundle {shown_text(str(path))} is refused: {why}.", state="Nothing was sent.")

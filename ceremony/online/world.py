@@ -1,0 +1,167 @@
+"""What is at the service now, read by GETs alone: certificates, enrollment groups, and the service's clock."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from azure.core.credentials import TokenCredential
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from ceremony.online.answered import Patience
+from ceremony.online.config import OnlineConfig
+from ceremony.online.control_plane import ControlPlane, ServiceFacts, UploadedCertificate
+from ceremony.online.data_plane import DataPlane
+from ceremony.words import sha256_hex
+
+_PLACES = ("primary", "secondary")
+_READ_ONLY = ("etag", "createdDateTimeUtc", "lastUpdatedDateTimeUtc")
+
+
+@dataclass(frozen=True)
+class Group:
+    """An enrollment group. `record` is the service's own JSON; digests are SHA-256 (hex) of the certificates' DER.
+
+    `ca_references` names certificates of the service: a group with one lets in whatever chain leads up to that certificate.
+    """
+
+    group_id: str
+    etag: str
+    record: Mapping[str, Any]
+    is_enabled: bool
+    is_x509: bool
+    primary_sha256: str | None
+    secondary_sha256: str | None
+    ca_references: tuple[str, ...]
+
+    @property
+    def content_sha256(self) -> str:
+        """SHA-256 (hex) of the record without etag and times."""
+        kept = {key: value for key, value in self.record.items() if key not in _READ_ONLY}
+        return sha256_hex(json.dumps(kept, sort_keys=True).encode())
+
+    def not_after(self, place: str = "primary") -> datetime | None:
+        """When the certificate at this place ends, as far as the service says."""
+        info = _held(self.record, place).get("info")
+        try:
+            found = datetime.fromisoformat(str(info["notAfterUtc"])) if isinstance(info, dict) else None
+        except (KeyError, ValueError):
+            return None
+        return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
+
+
+@dataclass(frozen=True)
+class World:
+    """The service at one moment. `time` is its own clock, `ahead` how far that is ahead of this machine's."""
+
+    service: ServiceFacts
+    certificates: tuple[UploadedCertificate, ...]
+    groups: tuple[Group, ...]
+    time: datetime
+    ahead: timedelta
+
+    def certificate(self, name: str) -> UploadedCertificate | None:
+        """The certificate of this name. The service compares names without regard to case."""
+        return next((found for found in self.certificates if found.name.lower() == name.lower()), None)
+
+    def group(self, group_id: str) -> Group | None:
+        """The group of this id."""
+        return next((found for found in self.groups if found.group_id.lower() == group_id.lower()), None)
+
+    def as_value(self) -> dict[str, dict[str, Any]]:
+        """What a plan depends on, as canonical JSON can hold it: certificates by name, groups by id, the service."""
+        return {
+            "service": {"id_scope": self.service.id_scope, "service_host": self.service.service_host},
+            "certificates": {
+                found.name.lower(): {"etag": found.etag, "sha1": found.sha1, "sha256": found.sha256, "is_verified": found.is_verified}
+                for found in self.certificates
+            },
+            "groups": {found.group_id.lower(): {"etag": found.etag, "content_sha256": found.content_sha256} for found in self.groups},
+        }
+
+
+class Service:
+    """The service, connected: control plane, its facts, data plane. Made by `connected`."""
+
+    def __init__(self, config: OnlineConfig, control: ControlPlane, facts: ServiceFacts, data: DataPlane) -> None:
+        self.config, self.control, self.facts, self.data = config, control, facts, data
+
+    def observe(self) -> World:
+        """What is there now. Raises AzureFailure."""
+        certificates = self.control.certificates()
+        watch = self.control.watch
+        time = watch.last.server_time or datetime.now(UTC)
+        ahead = watch.ahead if watch.ahead is not None else timedelta()
+        groups = tuple(group_of(record) for record in self.data.groups())
+        return World(self.facts, tuple(certificates), groups, time, ahead)
+
+    def group(self, group_id: str) -> Group | None:
+        """One group as it is now; None when there is none. Raises AzureFailure."""
+        record = self.data.group(group_id)
+        return group_of(record) if record is not None else None
+
+
+@contextmanager
+def connected(config: OnlineConfig, credential: TokenCredential, patience: Patience = Patience()) -> Iterator[Service]:  # noqa: B008 - frozen
+    """The service, its facts read; connections end with the block. Raises AzureFailure, CeremonyError ONLINE-NOT-LOOPBACK."""
+    control = ControlPlane(config, credential, patience)
+    try:
+        facts = control.service()
+        data = DataPlane(config, facts.service_host, credential, patience)
+        try:
+            yield Service(config, control, facts, data)
+        finally:
+            data.close()
+    finally:
+        control.close()
+
+
+def group_of(record: Mapping[str, Any]) -> Group:
+    """The group that the service's JSON tells of."""
+    attestation = _table(record, "attestation")
+    references = _table(_table(attestation, "x509"), "caReferences")
+    primary, secondary = (_digest(_held(record, place)) for place in _PLACES)
+    return Group(
+        group_id=str(record.get("enrollmentGroupId", "")),
+        etag=str(record.get("etag", "")),
+        record=record,
+        is_enabled=record.get("provisioningStatus", "enabled") == "enabled",
+        is_x509=attestation.get("type") == "x509",
+        primary_sha256=primary,
+        secondary_sha256=secondary,
+        ca_references=tuple(str(references[place]) for place in _PLACES if references.get(place)),
+    )
+
+
+def writable(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record without what only the service writes, to be changed and put back whole."""
+    return {key: value for key, value in record.items() if key not in _READ_ONLY}
+
+
+def time_text(moment: datetime) -> str:
+    """RFC 3339 in UTC with whole seconds, as every file of ours writes times."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _held(record: Mapping[str, Any], place: str) -> dict[str, Any]:
+    return _table(_table(_table(_table(record, "attestation"), "x509"), "signingCertificates"), place)
+
+
+def _digest(held: Mapping[str, Any]) -> str | None:
+    """SHA-256 of the certificate itself where the service shows it, else as its `info` says."""
+    pem = held.get("certificate")
+    if isinstance(pem, str) and pem:
+        try:
+            return x509.load_pem_x509_certificate(pem.encode()).fingerprint(hashes.SHA256()).hex()
+        except ValueError:
+            pass
+    told = _table(held, "info").get("sha256Thumbprint")
+    return told.lower() if isinstance(told, str) else None
+
+
+def _table(parent: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = parent.get(key)
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,325 @@
+"""Bad input, and what it gets: the code, the exit code, and that nothing was sent."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ceremony.online.azure_errors import AzureFailure
+from ceremony.online.control_plane import ControlPlane
+from ceremony.online.data_plane import DataPlane
+from ceremony.online.plan import make_plan
+from ceremony.online.receipts import Receipts
+from ceremony.simulator import certificates, groups
+from ceremony.simulator.errors import Refused
+from ceremony.simulator.faults import Fault
+from tests.crossing.held_ceremony import first_session, whole_ceremony
+from tests.online.held_service import AT_ONCE, QUICK, ROOT_NAME, SERVICE, HeldService, simulated
+from tests.online.refusals import apply, plan_2, refused, stopped
+from tests.simulator.chains import issue
+
+# the bundle
+
+
+def test_other_fingerprint_than_the_paper_says(held: HeldService) -> None:
+    other = "0" * 64
+    told = refused(held.run("plan", held.bundle_1, "--fingerprint", other), "ONLINE-BUNDLE-REFUSED", 1)
+    assert "fingerprint" in told
+    assert held.simulator.requests == []
+
+
+def test_part_of_a_fingerprint(held: HeldService) -> None:
+    refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1[:16]), "ANCHOR-INCOMPLETE", 2)
+    assert held.simulator.requests == []
+
+
+def test_bundle_with_another_root_in_it(held: HeldService) -> None:
+    path = f"root/{ROOT_NAME}.cert.pem"
+    (held.bundle_1 / path).write_bytes(first_session(held.folder / "other").artifacts[path])
+    refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "ONLINE-BUNDLE-REFUSED", 1)
+    assert held.simulator.requests == []
+
+
+def azure_settings(held: HeldService) -> None:
+    held.toml.write_text(f'format = 1\nsubscription = "{held.state.subscription_id}"\nresource_group = "rg"\nservice = "{SERVICE}"\n')
+
+
+def test_rehearsal_bundle_to_any_host_but_loopback(held: HeldService, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_client(*_arguments: object) -> None:
+        raise AssertionError("a client was made")
+
+    monkeypatch.setattr(ControlPlane, "__init__", no_client)
+    azure_settings(held)
+    refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "ONLINE-REHEARSAL", 7)
+
+
+def test_rehearsal_plan_is_refused_by_apply_too(held: HeldService, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = held.folder / "plan-1"
+    held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1, "-o", plan)
+    azure_settings(held)
+    refused(held.run("apply", plan), "ONLINE-REHEARSAL", 7)
+
+
+@pytest.mark.parametrize("endpoint", ["https://management.azure.com", "http://127.0.0.1:1", "https://127.0.0.1.example.org", "https://10.0.0.1"])
+def test_simulator_elsewhere_than_on_this_machine(held: HeldService, endpoint: str) -> None:
+    held.settings(endpoint=endpoint)
+    refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "ONLINE-NOT-LOOPBACK", 7)
+
+
+def test_simulator_that_points_elsewhere_gets_no_second_call(held: HeldService) -> None:
+    held.simulator._servers[0].face.service_host = "dps.example.org:443"  # type: ignore[union-attr]  # the face of ARM has it
+    refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "ONLINE-NOT-LOOPBACK", 7)
+    assert len(held.simulator.requests) == 1
+
+
+def test_azure_host_outside_the_clouds_domain_gets_no_token(held: HeldService) -> None:
+    config = replace(held.config(), endpoint=None, ca_file=None)
+    stopped(lambda: DataPlane(config, "dps.example.org", held.credential), "AZURE-REFUSED")
+    DataPlane(config, "mydps.azure-devices-provisioning.net", held.credential).close()
+
+
+# what is at the service already
+
+
+def test_root_there_with_other_bytes_is_never_written_over(held: HeldService, tmp_path: Path) -> None:
+    other = first_session(tmp_path / "other")
+    pem = other.artifacts[f"root/{ROOT_NAME}.cert.pem"].decode()
+    certificates.put(held.state, ROOT_NAME, {"properties": {"certificate": pem}}, None)
+    refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "ONLINE-CERTIFICATE-DIFFERS", 7)
+    assert {made.request.method for made in held.simulator.requests} <= {"GET", "POST"}
+
+
+def test_root_put_there_with_other_bytes_after_the_plan(held: HeldService, tmp_path: Path) -> None:
+    plan = held.folder / "plan-1"
+    held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1, "-o", plan)
+    pem = first_session(tmp_path / "other").artifacts[f"root/{ROOT_NAME}.cert.pem"].decode()
+    certificates.put(held.state, ROOT_NAME, {"properties": {"certificate": pem}}, None)
+    told = refused(held.run("apply", plan), "PLAN-STALE", 1)
+    assert f"the certificate {ROOT_NAME}" in told
+    assert all(made.request.method != "PUT" for made in held.simulator.requests)
+    assert not (held.folder / "receipts.jsonl").exists()
+
+
+def test_root_put_there_between_read_and_write(held: HeldService, tmp_path: Path) -> None:
+    """Nobody could confirm that the live service refuses a PUT without an etag: what was written is read again and compared."""
+    pem = first_session(tmp_path / "other").artifacts[f"root/{ROOT_NAME}.cert.pem"].decode()
+    with held.connected() as service:
+        plan = make_plan(held.verified_1(), service.config, service.observe())
+
+        def other_operator() -> None:
+            if held.simulator.requests[-1].request.path.endswith(ROOT_NAME) and not held.state.certificates:
+                certificates.put(held.state, ROOT_NAME, {"properties": {"certificate": pem}}, None)
+
+        held.simulator.log.after_each = other_operator
+        stopped(lambda: held.apply(service, plan, held.verified_1()), "AZURE-CONFLICT")
+    assert not (held.folder / "receipts.jsonl").exists()
+
+
+def test_root_there_under_another_name(held: HeldService) -> None:
+    pem = held.verified_1().root.pem.decode()
+    certificates.put(held.state, "somebody-elses", {"properties": {"certificate": pem}}, None)
+    told = refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "ONLINE-CERTIFICATE-DIFFERS", 7)
+    assert "somebody-elses" in told
+
+
+def signing(pem: bytes) -> dict[str, object]:
+    return {"type": "x509", "x509": {"signingCertificates": {"primary": {"certificate": pem.decode()}}}}
+
+
+def test_group_name_taken_by_another_certificate(held: HeldService, tmp_path: Path) -> None:
+    held.proved()
+    other = whole_ceremony(tmp_path / "other").artifacts["intermediates/alpha.1.cert.pem"]
+    groups.put(held.state, "alpha.1", {"enrollmentGroupId": "alpha.1", "attestation": signing(other)}, None)
+    stopped(lambda: plan_2(held), "ONLINE-GROUP-DIFFERS")
+
+
+def test_intermediate_in_another_group_already(held: HeldService) -> None:
+    held.proved()
+    pem = held.verified_2().intermediates["alpha.1"].pem
+    groups.put(held.state, "by-hand", {"enrollmentGroupId": "by-hand", "attestation": signing(pem)}, None)
+    assert "by-hand" in stopped(lambda: plan_2(held), "ONLINE-GROUP-DIFFERS").what
+
+
+def test_world_that_moved_is_named_and_nothing_is_written(held: HeldService) -> None:
+    held.proved()
+    plan = plan_2(held)
+    pem = held.verified_2().intermediates["beta.1"].pem
+    groups.put(held.state, "new-one", {"enrollmentGroupId": "new-one", "attestation": signing(pem)}, None)
+    caught = stopped(lambda: apply(held, plan), "PLAN-STALE")
+    assert "the group new-one" in caught.what
+    assert list(held.state.groups) == ["new-one"]
+    assert not held.state.certificates[ROOT_NAME].is_verified
+
+
+def test_no_group_before_the_root_is_verified(held: HeldService) -> None:
+    held.upload()
+    held.second_session()
+    del held.state.certificates[ROOT_NAME]
+    plan = plan_2(held)
+    assert [(action.sign, action.kind) for action in plan.actions] == [("+", "upload")]
+    assert "alpha.1 waits: a group is made when the root is verified." in plan.notes
+    assert any("a new code is needed" in note for note in plan.notes)
+
+
+# limits and names
+
+
+def with_others(held: HeldService, *, roots: int = 0, others: int = 0) -> None:
+    for number in range(len(held.state.certificates), roots):
+        pem = issue(f"Other root {number}", is_ca=True).pem
+        certificates.put(held.state, f"other-{number}", {"properties": {"certificate": pem}}, None)
+    for number in range(len(held.state.groups), others):
+        name, pem = f"other-{number}", issue(f"Other {number}", is_ca=True).pem
+        groups.put(held.state, name, {"enrollmentGroupId": name, "attestation": signing(pem.encode())}, None)
+
+
+def test_25_certificates_are_seen_at_plan_time(held: HeldService) -> None:
+    with_others(held, roots=24)
+    ran = held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1)
+    assert "! The service will hold 25 of at most 25 certificates." in ran.out
+    with_others(held, roots=25)
+    told = refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "ONLINE-LIMIT", 1)
+    assert "holds 25 certificates; 1 more would be 26" in told
+
+
+def test_100_groups_are_seen_at_plan_time(held: HeldService) -> None:
+    held.proved()
+    with_others(held, others=77)
+    assert not any("groups" in note for note in plan_2(held).notes)
+    with_others(held, others=78)
+    assert "The service will hold 80 of at most 100 X.509 enrollment groups." in plan_2(held).notes
+    with_others(held, others=99)
+    assert "2 more would be 101" in stopped(lambda: plan_2(held), "ONLINE-LIMIT").what
+
+
+def test_names_that_the_service_does_not_take(tmp_path: Path) -> None:
+    with simulated(tmp_path, names=("ends.with.a.dot.",)) as held:
+        held.proved()
+        assert "ends.with.a.dot." in stopped(lambda: plan_2(held), "ONLINE-NAME").what
+
+
+def test_flags_that_name_nothing(held: HeldService) -> None:
+    held.proved()
+    for option in (["--enable", "gamma.1"], ["--self-attest", "another-root"]):
+        told = refused(held.run("plan", held.bundle_2, "--fingerprint", held.fingerprint_2, *option), "USAGE", 2)
+        assert option[1].split("-")[0] in told
+
+
+def test_hub_that_is_not_linked(held: HeldService) -> None:
+    held.settings('hubs = ["elsewhere.example.org"]')
+    told = refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "ONLINE-CONFIG", 2)
+    assert "elsewhere.example.org, which is not linked to the service (127.0.0.2)" in told
+
+
+# the proof and the clocks
+
+
+def test_proof_for_another_code_is_refused_by_the_service(held: HeldService) -> None:
+    held.upload()
+    held.second_session(code="A" * 48)
+    held.code()
+    caught = stopped(lambda: apply(held, plan_2(held)), "AZURE-PROOF-REFUSED")
+    assert "tracking id" in caught.what
+    assert "--new-code" in caught.do_now
+    assert held.state.groups == {}
+
+
+def test_proof_for_another_code_is_refused_here_where_the_receipts_know_the_code(held: HeldService) -> None:
+    held.upload()
+    held.second_session(code="A" * 48)
+    code, etag = held.code(), held.state.certificates[ROOT_NAME].etag
+    with Receipts(held.folder / "receipts.jsonl", held.fingerprint_1) as receipts:
+        receipts.append("code-issued", "2026-11-24T12:00:00Z", {"name": ROOT_NAME, "verification_code": code, "etag_after": etag})
+    plan = plan_2(held)
+    held.simulator.requests.clear()
+    caught = stopped(lambda: apply(held, plan), "AZURE-PROOF-REFUSED")
+    assert code in caught.what
+    assert all(not made.request.path.endswith("/verify") for made in held.simulator.requests)
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        (timedelta(hours=-40), "too early"),
+        (timedelta(days=40), "too late"),
+    ],
+)
+def test_proof_that_is_not_valid_by_the_services_clock(held: HeldService, by: timedelta, said: str) -> None:
+    held.proved()
+    held.move_clock(by)
+    caught = stopped(lambda: plan_2(held), "ONLINE-CLOCK")
+    assert said in caught.what
+    assert caught.what.count("T") >= 4
+    held.move_clock(timedelta())
+    plan = plan_2(held)
+    held.move_clock(by)
+    stopped(lambda: apply(held, plan), "ONLINE-CLOCK")
+    assert all(not made.request.path.endswith("/verify") for made in held.simulator.requests)
+
+
+def test_clock_error_of_the_service_itself_is_explained(held: HeldService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its `Date` was right and its check was not: then its words are told with what they mean."""
+    held.proved()
+    plan = plan_2(held)
+
+    def expired(*_arguments: object) -> None:
+        raise Refused(400, 400053, "Proof-Of-Possession failed. A required certificate is not within its validity period when verifying.")
+
+    monkeypatch.setattr(certificates, "verify", expired)
+    caught = stopped(lambda: apply(held, plan), "AZURE-PROOF-REFUSED")
+    assert "not within its validity period" in caught.what
+    assert "compare the clocks" in caught.do_now
+
+
+# authentication, roles, the network
+
+
+def test_token_that_runs_out_midway_and_the_next_run_goes_on(held: HeldService) -> None:
+    held.proved()
+    plan = plan_2(held)
+
+    def run_out() -> None:
+        if held.simulator.requests[-1].request.path.endswith("/verify"):
+            held.simulator.faults.expire(held.credential._token)
+
+    held.simulator.log.after_each = run_out
+    caught = stopped(lambda: apply(held, plan), "AZURE-AUTHENTICATION")
+    assert int(caught.exit_code) == 4
+    held.simulator.log.after_each = None
+    held.simulator.faults.clear()
+    held.move_clock(timedelta())
+    apply(held, plan)
+    assert sorted(held.state.groups) == ["alpha.1", "beta.1"]
+
+
+def test_missing_role_is_named(held: HeldService) -> None:
+    held.simulator.faults.add(Fault(status=403, face="arm"))
+    told = refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "AZURE-ROLE-MISSING", 4)
+    assert "Microsoft.Devices/provisioningServices/read" in told
+    held.simulator.faults.add(Fault(status=403, face="service"))
+    told = refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "AZURE-ROLE-MISSING", 4)
+    assert "Device Provisioning Service Data Contributor" in told
+
+
+def test_no_such_service(held: HeldService) -> None:
+    told = held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1, "--service", "another-dps")
+    refused(told, "AZURE-NOT-FOUND", 4)
+
+
+def test_nobody_listens(held: HeldService) -> None:
+    held.simulator.stop()
+    with pytest.raises(AzureFailure) as caught, held.connected(AT_ONCE):
+        pass
+    assert (caught.value.code, int(caught.value.exit_code)) == ("AZURE-UNREACHABLE", 4)
+
+
+def test_412_after_a_write_that_was_tried_again_is_no_failure(held: HeldService) -> None:
+    """The first try took effect and its answer was 503 with Retry-After: the second one is answered 412, and then compared."""
+    held.proved()
+    plan = plan_2(held)
+    held.simulator.faults.add(Fault(drop="after", part="/verify"))
+    with held.connected(QUICK) as service:
+        held.apply(service, plan)
+    verify = next(line for line in held.receipts() if line.kind == "certificate-verified")
+    assert verify.data["how"] == "found"

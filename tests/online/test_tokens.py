@@ -1,0 +1,141 @@
+"""No token, ever, in any output, log or file: a sentinel goes the whole path, at the loudest logging, through every kind of error."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ceremony.online import control_plane, credentials
+from ceremony.online.answered import transport_options
+from ceremony.online.azure_errors import _clean
+from ceremony.simulator.faults import Fault
+from tests.online.held_service import HeldService, Ran
+
+SENTINEL = "simulator-SENTINELsentinelSENTINELsentinel0123456789"
+
+
+@pytest.fixture
+def everything_logged(tmp_path: Path) -> Iterator[Path]:
+    """Every logger at its loudest, into one file."""
+    path = tmp_path / "everything.log"
+    handler = logging.FileHandler(path)
+    root = logging.getLogger()
+    level, azure = root.level, logging.getLogger("azure")
+    azure_level = azure.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    azure.setLevel(logging.DEBUG)
+    yield path
+    root.removeHandler(handler)
+    root.setLevel(level)
+    azure.setLevel(azure_level)
+    handler.close()
+
+
+def whole_path(held: HeldService) -> Iterator[Ran]:
+    plans = held.folder / "plan-1", held.folder / "plan-2"
+    yield held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1, "-o", plans[0])
+    yield held.run("apply", plans[0])
+    held.second_session()
+    yield held.run("plan", held.bundle_2, "--fingerprint", held.fingerprint_2, "-o", plans[1], "--json")
+    lost = Fault(drop="after", part="verify", times=9)
+    for fault in (Fault(status=403), Fault(status=401, times=50), lost, Fault(status=400, method="PUT")):
+        held.simulator.faults.add(fault)
+        yield held.run("apply", plans[1], "--json")
+        held.simulator.faults._waiting.clear()
+    held.simulator.faults.expire(SENTINEL)
+    yield held.run("apply", plans[1])
+    held.simulator.faults._expired_tokens.clear()
+    yield held.run("apply", plans[1], "--json")
+
+
+def test_sentinel_is_in_no_output_log_or_file(held: HeldService, everything_logged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    class Sentinel(credentials.SimulatorCredential):
+        def __init__(self) -> None:
+            super().__init__()
+            self._token = SENTINEL
+            seen.append(self._token)
+
+    monkeypatch.setattr(credentials, "SimulatorCredential", Sentinel)
+    runs = list(whole_path(held))
+    assert [ran.code for ran in runs][:3] == [0, 0, 0]
+    assert {ran.code for ran in runs[3:-1]} == {4}
+    assert runs[-1].code == 0
+    assert len(seen) == len(runs)
+    assert everything_logged.stat().st_size > 1000
+    for ran in runs:
+        assert SENTINEL not in ran.out
+        assert SENTINEL not in ran.err
+    files = [path for path in held.folder.rglob("*") if path.is_file()]
+    assert everything_logged in files
+    for path in files:
+        assert SENTINEL.encode() not in path.read_bytes(), path
+
+
+def test_sentinel_is_in_nothing_that_the_other_commands_leave(
+    held: HeldService, everything_logged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held.upload()
+    sent: list[str] = []
+
+    class Sentinel(credentials.SimulatorCredential):
+        def __init__(self) -> None:
+            super().__init__()
+            self._token = SENTINEL
+            sent.append(self._token)
+
+    monkeypatch.setattr(credentials, "SimulatorCredential", Sentinel)
+    receipts = ("--receipts", held.folder / "receipts.jsonl")
+    anchors = ("--bundle", held.bundle_1, "--fingerprint", held.fingerprint_1)
+    commands = (
+        ("request", "-o", held.folder / "r", "--dps", "example-dps", *anchors, *receipts),
+        ("status", "--json", *receipts),
+        ("status", *receipts),
+        ("disable", "alpha.1", *receipts),
+        ("retire", "example-root-g1", "--confirm", "example-root-g1", *receipts),
+    )
+    runs = [held.run(*command) for command in commands]
+    assert [ran.code for ran in runs] == [0, 0, 0, 4, 0]
+    for command in commands:
+        held.simulator.faults.add(Fault(status=403))
+        runs.append(held.run(*command, "--service", "example-dps"))
+    assert len(sent) >= len(commands) + 4
+    told = [ran.out + ran.err for ran in runs]
+    told += [path.read_text(errors="replace") for path in held.folder.rglob("*") if path.is_file()]
+    assert not any(SENTINEL in text for text in told)
+
+
+def test_search_would_find_a_token_that_is_logged(held: HeldService, everything_logged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one switch of the SDK that prints tokens, turned on: the log then holds what the test above looks for."""
+
+    def loud(**given: Any) -> dict[str, Any]:
+        return transport_options(**given) | {"logging_enable": True}
+
+    monkeypatch.setattr(control_plane, "transport_options", loud)
+    held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1)
+    assert "Bearer simulator-" in everything_logged.read_text()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Authorization: Bearer {SENTINEL} was refused",
+        "token eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln was refused",
+        "SharedAccessSignature sr=x&sig=c2VjcmV0&se=1",
+    ],
+)
+def test_what_looks_like_a_token_is_blotted_out_of_messages(text: str) -> None:
+    cleaned = _clean(text)
+    assert "[not shown]" in cleaned
+    assert "SENTINEL" not in cleaned
+    assert "c2" not in cleaned
+
+
+def test_no_code_of_ours_asks_the_sdk_to_log(held: HeldService) -> None:
+    sources = [path.read_text() for path in Path(credentials.__file__).parent.glob("*.py")]
+    assert len(sources) > 10
+    assert not any("logging_enable=" in source or "NetworkTraceLoggingPolicy" in source for source in sources)

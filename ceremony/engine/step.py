@@ -252,4 +252,5 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="k
 
     def run(self, known: Known) -> Run:
         """Yields requests, receives their results, returns what later steps may know. Deterministic: it is replayed on resume."""
+        # Not an abstract method: ABCMeta conflicts with the metaclass of msgspec's structs. `AnyStep` lists only kinds that have it.
         raise NotImplementedError(self)

@@ -34,9 +34,11 @@ COMMANDS: dict[str, Command] = {
     "demo": Command("demo", "watch a whole ceremony on SoftHSM and the DPS simulator"),
     "simulator": Command("simulator", "a Device Provisioning Service on this machine alone, to try the online side on"),
     "online": Command("online", "the online side: request, plan, apply, status, disable, retire"),
+    "device": Command("device", "a device's side: register through the provisioning service, connect to the hub"),
+    "factory": Command("factory", "the factory's side: request and accept an intermediate, issue device certificates"),
 }
 
-NOT_BUILT = ("credential", "factory", "device")
+NOT_BUILT = ("credential",)
 """Commands of the design that this version does not have; refused by name (exit 7)."""
 
 

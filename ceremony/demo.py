@@ -1,21 +1,17 @@
 """The demo: a whole root key ceremony on SoftHSM and a DPS simulator, from CSRs to a service that lets devices in."""
 
+import importlib.util
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from ceremony.crossing.verify import verify_bundle
+from ceremony.demo_fleet import Fleet
 from ceremony.errors import CeremonyError
 from ceremony.machine.clock import now
 from ceremony.machine.site import Site
 from ceremony.online.request import pack_request
-from ceremony.pki.names import parse_name
 from ceremony.rehearsal import prepared
 from ceremony.report.rendering import reports_of_bundle
 from ceremony.session import Outcome, Session, begun
@@ -26,8 +22,6 @@ from ceremony.words import sha256_hex
 if TYPE_CHECKING:
     from ceremony.demo_online import AzureSide
     from ceremony.engine.step import Face
-
-FACTORIES = {"alpha.1": "CN=Alpha Factory 1,O=Example", "beta.1": "CN=Beta Factory 1,O=Example"}
 
 
 def play(out: Path, removed: tuple[str, ...], say: Callable[..., None], hold: Callable[..., Outcome], program: str) -> int:
@@ -42,8 +36,9 @@ def play(out: Path, removed: tuple[str, ...], say: Callable[..., None], hold: Ca
         raise CeremonyError("FILE-EXISTS", f"{out} is there already.", state="It was not changed.") from there
     script_path = path_of("first-ceremony")
     script, answers = script_path.read_bytes(), read_answers(script_path.with_name("first-ceremony.answers.toml").read_bytes())
-    say("", "1. Two factories make their keys and CSRs (here: in software, and the keys are dropped).")
-    csrs = _csrs(out / "csr")
+    say("", "1. Two factories make their keys, CSRs and paper forms.")
+    fleet = Fleet(out, say, program)
+    csrs = fleet.requested()
     say("2. Online, the CSRs are checked and packed; the words go onto the factories' paper forms.")
     summary = pack_request(out / "inbox" / "request-1", csrs, now)
     for csr in summary.csrs:
@@ -58,6 +53,7 @@ def play(out: Path, removed: tuple[str, ...], say: Callable[..., None], hold: Ca
         exit_code = _shown(outcome, say, program)
         if azure is not None:
             _told_of_azure(azure, outcome, out, say, program)
+            _told_of_fleet(azure, fleet, outcome, say)
     return exit_code
 
 
@@ -77,6 +73,16 @@ def _told_of_azure(azure: "AzureSide", outcome: Outcome, out: Path, say: Callabl
     say(*azure.after_the_close(bundle, outcome.fingerprint))
     check = f"{program} verify {bundle} --fingerprint {outcome.fingerprint} --receipts {out / 'receipts.jsonl'}"
     say("   Each change left a receipt, chained to the bundle:", f"   $ {check}")
+
+
+def _told_of_fleet(azure: "AzureSide", fleet: Fleet, outcome: Outcome, say: Callable[..., None]) -> None:
+    say("", "7. The factory takes its certificate over and issues to devices.")
+    fleet.issued(_last_bundle(outcome), outcome.fingerprint)
+    if importlib.util.find_spec("azure.iot") is None:
+        say("   The devices stay here: the package azure-iot-device is not installed (extra `device`).")
+        return
+    say("", "8. A device registers, learns its hub, connects, and comes again from what it remembers.")
+    fleet.connected_and_compromised(azure.id_scope, azure.way_for_devices)
 
 
 def _last_bundle(outcome: Outcome) -> Path:
@@ -126,17 +132,3 @@ def _shown(outcome: Outcome, say: Callable[..., None], program: str) -> int:
         f"   Read the report: {bundle}/record/report.pdf",
     )
     return int(verdict.exit_code)
-
-
-def _csrs(folder: Path) -> dict[str, Path]:
-    folder.mkdir()
-    paths = {}
-    for name, subject in FACTORIES.items():
-        request = (
-            x509.CertificateSigningRequestBuilder()
-            .subject_name(parse_name(subject))
-            .sign(ec.generate_private_key(ec.SECP384R1()), hashes.SHA384())
-        )
-        paths[name] = folder / f"{name}.csr.pem"
-        paths[name].write_bytes(request.public_bytes(Encoding.PEM))
-    return paths

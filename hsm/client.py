@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -156,6 +157,25 @@ class Module:
         self._send(verb, token, args or {}, secrets)
         return self._answer(verb, self._number, answer)
 
+    def call_many(
+        self, verb: str, answer: type[_Value], calls: Iterable[Mapping[str, Any]], *, token: int, window: int
+    ) -> Iterator[_Value]:
+        """The answers to many requests of one verb, in their order, with up to `window` of them in flight. For the methods of Token.
+
+        The answers to `window` requests must fit into a pipe (64 KiB), or both sides wait for each other. Raises the TokenError of
+        the first that fails; the answers to the rest are dropped by the next call, as those of a call that was broken off.
+        """
+        if self._closed:
+            raise TokenError("MODULE-CLOSED", "The module is closed.")
+        under_way: deque[int] = deque()
+        for args in calls:
+            self._send(verb, token, args, ())
+            under_way.append(self._number)
+            if len(under_way) == window:
+                yield self._answer(verb, under_way.popleft(), answer)
+        while under_way:
+            yield self._answer(verb, under_way.popleft(), answer)
+
     def _send(self, verb: str, token: int, args: Mapping[str, Any], secrets: Sequence[bytearray]) -> None:
         assert self._child.stdin is not None  # noqa: S101  # made by start() with a pipe
         self._number += 1
@@ -295,6 +315,15 @@ class Token:
         After a failed call nobody is logged in. Raises KEY-NOT-FOUND, MECHANISM-MISSING, SIGNATURE-MALFORMED.
         """
         return self._call("sign", SignatureMade, key_id=key_id.hex(), algorithm=algorithm, message=message.hex())
+
+    def sign_many(self, key_id: bytes, algorithm: str, messages: Iterable[bytes], *, window: int = 8) -> Iterator[SignatureMade]:
+        """`sign` for many messages, in their order, with up to `window` requests in flight: the token need not wait for us.
+
+        Ends at the first that fails, when nobody is logged in any more: requests that were on their way are refused then. What is
+        made of signatures that nobody took from the iterator is nobody's to know: they are lost.
+        """
+        calls = ({"key_id": key_id.hex(), "algorithm": algorithm, "message": message.hex()} for message in messages)
+        yield from self._module.call_many("sign", SignatureMade, calls, token=self._number, window=window)
 
     def random(self, length: int) -> bytes:
         """Bytes from the token's generator; needs no login."""

@@ -81,6 +81,9 @@ lacks=$(what_lacks)
 wrap openssl
 wrap tmux
 get_pip
-.venv/bin/python -m pip install -q --require-hashes -r requirements/dev.txt ||
-    stop 'pip could not get the packages of requirements/dev.txt. Check the network (pip says why above), then type make again'
+for pins in build dev; do
+    # Without isolation: what builds a package of source is pinned too, and not fetched unseen.
+    .venv/bin/python -m pip install -q --require-hashes --no-build-isolation --use-pep517 -r requirements/$pins.txt ||
+        stop "pip could not get the packages of requirements/$pins.txt. Check the network (pip says why above), then type make again"
+done
 .venv/bin/python -m pip install -q --no-deps --no-build-isolation -e .

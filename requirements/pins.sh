@@ -7,9 +7,11 @@ pin() {
     into=requirements/$1.txt
     shift
     uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-        "$@" pyproject.toml --output-file "$into"
+        "$@" --output-file "$into"
 }
 
-pin offline
-pin online --extra online
-pin dev --extra online --extra dev
+pin build --group build
+pin offline pyproject.toml
+pin online --extra online pyproject.toml
+pin device --extra device pyproject.toml
+pin dev --extra online --extra device --extra dev pyproject.toml

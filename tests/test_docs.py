@@ -15,7 +15,6 @@ import pytest
 
 from ceremony.cli import COMMANDS
 from ceremony.cli import NOT_BUILT as COMMANDS_NOT_BUILT
-from ceremony.commands.online import NOT_BUILT as ONLINE_NOT_BUILT
 from ceremony.crossing.bundle import CAPS as BUNDLE_CAPS
 from ceremony.crossing.request import CAPS as REQUEST_CAPS
 from ceremony.engine.answers import LONGEST_TEXT
@@ -32,9 +31,10 @@ from hsm.errors import HSM_CODES
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
-README, FORMATS, GUIDE, AZURE = (
-    (ROOT / path).read_text() for path in ("README.md", "docs/formats.md", "docs/operators-guide.md", "docs/azure.md")
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "ceremony-scripts" / "README.md"])
+README, FORMATS, GUIDE, AZURE, FACTORY, DEVICES = (
+    (ROOT / path).read_text()
+    for path in ("README.md", "docs/formats.md", "docs/operators-guide.md", "docs/azure.md", "docs/factory.md", "docs/devices.md")
 )
 KINDS = [str(kind.__struct_config__.tag) for kind in get_args(AnyStep)]
 
@@ -95,7 +95,7 @@ def test_every_code_stands_in_the_page_of_errors(code: str) -> None:
 
 def test_every_code_that_a_page_names_exists() -> None:
     looks_like_a_code = re.compile(
-        r"`((?:ANCHOR|ANSWERS|AZURE|BUNDLE|CERTIFICATE|CSR|DRAFT|FILE|FOLDER|KEY|LEDGER|MEDIUM|MODULE|NOT|ONLINE|PLAN|PREVIOUS|PROFILE|RECEIPTS|RECORD|REPORT|REQUEST|SCRIPT|SIGNATURE|SIMULATOR|SITE|TERMINAL|TOKEN)-[A-Z0-9-]+)`"
+        r"`((?:ANCHOR|ANSWERS|AZURE|BUNDLE|CERTIFICATE|CSR|DEMO|DEVICE|DRAFT|FACTORY|FILE|FOLDER|KEY|LEDGER|MEDIUM|MODULE|NOT|ONLINE|PASSPHRASE|PLAN|PREVIOUS|PROFILE|RECEIPTS|RECORD|REPORT|REQUEST|SCRIPT|SECRET|SIGNATURE|SIMULATOR|SITE|TERMINAL|TOKEN)-[A-Z0-9-]+)`"
     )
     named = {code for page in PAGES for code in looks_like_a_code.findall(page.read_text())}
     assert len(named) > len(CODES)
@@ -107,7 +107,7 @@ def test_every_command_is_described_in_the_readme(command: str) -> None:
     assert f"`ceremony {command}" in README.split("## Everyday commands")[1].split("## Exit codes")[0]
 
 
-@pytest.mark.parametrize("command", [*COMMANDS_NOT_BUILT, *ONLINE_NOT_BUILT])
+@pytest.mark.parametrize("command", COMMANDS_NOT_BUILT)
 def test_every_command_that_is_not_built_is_named_as_such(command: str) -> None:
     assert f"{command}`" in README.split("## What is not built")[1].split("## Where to read on")[0]
 
@@ -118,25 +118,35 @@ def options_of(command: str) -> set[str]:
     return {option for action in parser._actions for option in action.option_strings}
 
 
-def online_options_of(verb: str) -> set[str]:
+def options_of_verb(command: str, verb: str) -> set[str]:
     parser = ArgumentParser()
-    importlib.import_module("ceremony.commands.online").add_arguments(parser)
+    importlib.import_module(f"ceremony.commands.{command}").add_arguments(parser)
     (verbs,) = (action for action in parser._actions if isinstance(action, _SubParsersAction))
     return {option for action in verbs.choices[verb]._actions for option in action.option_strings}
 
 
 def test_every_command_line_on_a_page_has_options_that_the_command_has() -> None:
     seen = 0
-    for page in (README, GUIDE, FORMATS, AZURE):
+    for page in (README, GUIDE, FORMATS, AZURE, FACTORY, DEVICES):
         for line in re.findall(r"(?:^ {4}|`)ceremony ([a-z]+ [^`\n]*)", page, re.MULTILINE):
             command, *rest = line.split()
-            if command == "online":
-                wanted, known = {word for word in rest[1:] if word.startswith("-")}, online_options_of(rest[0])
+            if command in ("online", "factory", "device"):
+                wanted, known = {word for word in rest[1:] if word.startswith("-")}, options_of_verb(command, rest[0])
             else:
                 wanted, known = {word for word in rest if word.startswith("-")}, options_of(command)
             assert wanted <= known, line
             seen += 1
     assert seen > 30
+
+
+@pytest.mark.parametrize("code", [code for code in CODES if code.startswith("DEVICE-")])
+def test_every_code_of_the_device_is_explained_on_its_page(code: str) -> None:
+    assert f"`{code}`" in DEVICES
+
+
+@pytest.mark.parametrize("verb", ["register", "connect"])
+def test_every_option_of_the_devices_commands_is_on_their_page(verb: str) -> None:
+    assert {option for option in options_of_verb("device", verb) - {"-h", "--help"} if f"`{option}" not in DEVICES} == set()
 
 
 def test_every_exit_code_is_described_in_the_readme() -> None:

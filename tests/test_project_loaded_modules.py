@@ -20,11 +20,13 @@ NETWORK_CLIENTS = [
 MAY_TALK_TO_AZURE = {"ceremony.demo_online"} | {
     f"ceremony.online.{name}"
     for name in (
-        "acts", "apply", "azure_errors", "clocks", "control_plane", "credentials", "data_plane", "depends", "disable", "groups", "plan",
-        "request_code", "retire", "status", "world",
+        "acts", "apply", "azure_errors", "clocks", "clouds", "control_plane", "credentials", "data_plane", "depends", "disable",
+        "disable_devices", "groups", "hub_registry", "pipeline", "plan", "request_code", "rest", "retire", "status", "world",
     )
 } | {"ceremony.demo_online"}  # fmt: skip
 """Modules that may load a network client; `online request` without a service, bundles and receipts need none of them."""
+MAY_TALK_TO_DEVICE_SERVICES = {f"ceremony.device.{name}" for name in ("connect", "https_probe", "register")}
+"""Of the device's side, what asks over HTTPS itself. Azure's device library is loaded in a process of its own, and nowhere else."""
 LISTENS_ON_LOOPBACK = ("ceremony.simulator.", "ceremony.commands.simulator")
 """Beginnings of the names of modules that serve HTTPS: Python's own server brings its client along."""
 
@@ -66,10 +68,15 @@ def test_no_offline_module_loads_a_network_client() -> None:
     modules = [
         name
         for name in modules_of(ceremony) + modules_of(hsm)
-        if name not in MAY_TALK_TO_AZURE and not name.startswith(LISTENS_ON_LOOPBACK)
+        if name not in MAY_TALK_TO_AZURE | MAY_TALK_TO_DEVICE_SERVICES and not name.startswith(LISTENS_ON_LOOPBACK)
     ]
     assert len(modules) > 50
     assert import_each(NETWORK_CLIENTS, modules) == ""
+
+
+def test_no_module_loads_azures_device_library() -> None:
+    """Its threads, timers and prints stay in the process that is made for them."""
+    assert import_each(["azure.iot", "paho"], modules_of(ceremony)) == ""
 
 
 def test_the_leading_process_loads_neither_pkcs11_nor_its_side_car() -> None:
@@ -120,6 +127,9 @@ COMMANDS: dict[str, tuple[list[str | Path], set[int]]] = {
     "tokens": (["tokens", "--json"], {0, 3}),
     "resume": (["resume", "--dir", "DIR"], {1, 2}),
     "online request": (["online", "request", "-o", "NEW"], {2}),
+    "factory request": (["factory", "request", "alpha.1", "-o", "NEW", "--subject", "CN=Alpha 1"], {2}),
+    "factory accept": (["factory", "accept", "NEW", "DIR/bundles/1", "--fingerprint", "0" * 64], {2}),
+    "factory status": (["factory", "status", "NEW"], {2}),
     "run": (["run", SCRIPTS / "first-ceremony.toml", "--dir", "NEW", "--plain"], {1, 2, 3, 7}),
 }
 

@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DOCUMENT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = DOCUMENT["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 PIN_FILES = {
     "offline": PROJECT["dependencies"],
     "online": PROJECT["dependencies"] + EXTRAS["online"],
-    "dev": PROJECT["dependencies"] + EXTRAS["online"] + EXTRAS["dev"],
+    "device": PROJECT["dependencies"] + EXTRAS["device"],
+    "dev": PROJECT["dependencies"] + EXTRAS["online"] + EXTRAS["device"] + EXTRAS["dev"],
+    "build": DOCUMENT["dependency-groups"]["build"],
 }
 NETWORK_CLIENTS = {"requests", "urllib3", "certifi", "httpx", "aiohttp", "msal", "pyjwt"}
 
@@ -54,14 +57,14 @@ def test_no_requirements_file_names_an_address(name: str) -> None:
 
 def test_the_files_agree_on_every_version() -> None:
     dev = pins("dev")
-    for name in ("offline", "online"):
+    for name in ("offline", "online", "device"):
         assert pins(name).items() <= dev.items()
 
 
 def test_the_air_gapped_machine_gets_no_network_client_and_no_azure() -> None:
     offline = pins("offline").keys()
     assert not offline & NETWORK_CLIENTS
-    assert not [package for package in offline if package.startswith("azure")]
+    assert not [package for package in offline if package.startswith("azure") or package == "paho-mqtt"]
 
 
 def test_every_package_on_the_air_gapped_machine_has_a_reason_on_paper() -> None:
@@ -73,17 +76,18 @@ def test_every_package_on_the_air_gapped_machine_has_a_reason_on_paper() -> None
 
 def test_the_build_backend_is_the_pinned_one() -> None:
     """`pip install --no-build-isolation` builds with what dev.txt installed."""
-    required = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
+    required = DOCUMENT["build-system"]["requires"]
     assert required == [f"hatchling=={pins('dev')['hatchling']}"]
 
 
 def test_the_product_imports_nothing_that_is_not_a_direct_dependency() -> None:
     """What is there only because a tool of the developers brings it is missing on the air-gapped machine."""
     distributions = packages_distributions()
-    offline, online = ({requirement.split("==")[0] for requirement in PIN_FILES[name]} for name in ("offline", "online"))
+    direct = {name: {requirement.split("==")[0] for requirement in wanted} for name, wanted in PIN_FILES.items()}
     foreign: dict[str, str] = {}
     for path in [*(ROOT / "ceremony").rglob("*.py"), *(ROOT / "hsm").rglob("*.py")]:
-        wanted = online if path.is_relative_to(ROOT / "ceremony" / "online") else offline
+        package = path.relative_to(ROOT).parts[1]
+        wanted = direct[package if package in ("online", "device") else "offline"]
         for name in imported_packages(path) - sys.stdlib_module_names - {"ceremony", "hsm"}:
             if not wanted & set(distributions.get(name, [])):
                 foreign[str(path.relative_to(ROOT))] = name

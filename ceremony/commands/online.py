@@ -25,7 +25,6 @@ VERBS = {
     "retire": ("online_retire", "delete an expired group, or a root certificate that nothing stands on"),
 }
 """The verbs with a file of their own in ceremony.commands, and one line about each."""
-NOT_BUILT: tuple[str, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,9 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     """Reads the plan, verifies its bundle again, and applies it; a line for each object on stderr."""
     require_packages()
+    from ceremony.crossing.verified import verified_bundle
     from ceremony.online.plan import LARGEST_PLAN, read_plan
     from ceremony.online.receipts import Receipts
-    from ceremony.online.verified import refuse_rehearsal_to_azure, verified_bundle
+    from ceremony.online.rehearsals import refuse_rehearsal_to_azure
 
     try:
         with args.plan.open("rb") as file:

@@ -31,8 +31,9 @@ def add_receipts_argument(parser: argparse.ArgumentParser) -> None:
 
 def fetched(args: argparse.Namespace) -> "FetchedCode":
     """The code, its receipt written. Raises CeremonyError USAGE, ANCHOR-INCOMPLETE and what `fetch_code` raises."""
+    from ceremony.crossing.verified import verified_bundle
     from ceremony.online.receipts import Receipts
-    from ceremony.online.verified import refuse_rehearsal_to_azure, verified_bundle
+    from ceremony.online.rehearsals import refuse_rehearsal_to_azure
 
     if args.bundle is None or args.fingerprint is None:
         raise CeremonyError("USAGE", "--dps needs --bundle and --fingerprint: a code is for one root.", state="Nothing was sent.")

@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     """Verifies, reads the service, prints the diff, writes the plan."""
-    from ceremony.online.verified import refuse_rehearsal_to_azure, verified_bundle
+    from ceremony.crossing.verified import verified_bundle
+    from ceremony.online.rehearsals import refuse_rehearsal_to_azure
 
     try:
         fingerprint = fingerprint_typed(args.fingerprint)

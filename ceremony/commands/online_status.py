@@ -10,7 +10,6 @@ from ceremony.commands.files import print_json, say
 from ceremony.commands.online_code import add_receipts_argument
 from ceremony.commands.online_plan import wrapped
 from ceremony.commands.online_service import add_service_arguments, config_of, service_of
-from ceremony.errors import CeremonyError
 
 _RED, _PLAIN = "\x1b[1;31m", "\x1b[0m"
 
@@ -24,13 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     """Reads, and prints."""
-    from ceremony.online.receipts import read_receipts
+    from ceremony.online.receipts import receipts_in
 
     config = config_of(args)
-    try:
-        receipts, torn = read_receipts(args.receipts.read_bytes()) if args.receipts.exists() else ([], 0)
-    except OSError as failed:
-        raise CeremonyError("RECEIPTS-UNREADABLE", f"{args.receipts} can't be read: {failed.strerror}.") from failed
+    receipts, torn = receipts_in(args.receipts)
+    if not receipts:
+        say(f"There are no receipts in {args.receipts}: what was changed since the last of them is not told.")
     with service_of(config) as service:
         from ceremony.online.status import status_lines, status_of
 

@@ -17,7 +17,8 @@ import tomlkit
 from ceremony.commands.files import print_json, say, write_file
 from ceremony.errors import CeremonyError
 from ceremony.simulator.access import TOKEN_PREFIX
-from ceremony.simulator.faults import Fault
+from ceremony.simulator.faults import FACES, Fault
+from ceremony.simulator.http_server import refuse_other_than_loopback
 from ceremony.simulator.server import Simulator
 from ceremony.simulator.state import DpsState
 from ceremony.simulator.state_file import KeptIn, load
@@ -28,12 +29,16 @@ _ENDED_BY = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where it listens, what it keeps, what goes wrong."""
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="a loopback address (default: 127.0.0.1)")
+    parser.add_argument(
+        "--hub", action="append", default=[], metavar="ADDRESS", help="where a hub is; may be given many times (default: 127.0.0.2)"
+    )
     parser.add_argument("--arm-port", type=int, default=0, metavar="PORT", help="of the control plane (default: a free one)")
     parser.add_argument("--service-port", type=int, default=0, metavar="PORT", help="of the service API (default: a free one)")
     parser.add_argument("--device-port", type=int, default=0, metavar="PORT", help="of the device API over HTTPS (default: a free one)")
     parser.add_argument(
         "--mqtt-port", type=int, default=0, metavar="PORT", help="of devices over MQTT, at the service and its hubs (default: a free one)"
     )
+    parser.add_argument("--hub-port", type=int, default=0, metavar="PORT", help="of the hubs' registries (default: a free one)")
     parser.add_argument("--dir", dest="folder", type=Path, metavar="DIR", help="keep the TLS files there (default: a folder of this run)")
     parser.add_argument("--state", type=Path, metavar="FILE", help="take the state from FILE and keep it there (default: keep nothing)")
     parser.add_argument("--name", metavar="NAME", help="of the service (default: simulator-dps, or the state file's)")
@@ -46,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE,...",
-        help="one trouble: status, retry_after, drop (before, after), method, part (of the path), face (arm, service, device), skip, times",
+        help=f"one trouble: status, retry_after, drop (before, after), method, part (of the path), face ({', '.join(FACES)}), skip, times",
     )
     parser.add_argument("--json", action="store_true", help="the addresses as JSON")
 
@@ -55,14 +60,15 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     """Says where it listens, then answers until it is ended by a signal."""
     faults = [_fault(text) for text in args.fault]
     state = load(args.state) if args.state else DpsState()
-    state.service_name = args.name or state.service_name
+    state.service_name, state.hubs = args.name or state.service_name, _hubs(args) or state.hubs
     # Threads take the mask of the one that starts them: so only this one hears the signals.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDED_BY)
     try:
         with _folder(args.folder) as folder:
             try:
                 ports = (args.arm_port, args.service_port, args.device_port)
-                simulator = Simulator(folder, state=state, host=args.host, ports=ports, mqtt_port=args.mqtt_port)
+                hubs = {"mqtt_port": args.mqtt_port, "hub_port": args.hub_port}
+                simulator = Simulator(folder, state=state, host=args.host, ports=ports, **hubs)
             except (OSError, OverflowError) as failed:
                 raise CeremonyError("SIMULATOR-ADDRESS", f"The simulator could not be started: {failed}.") from failed
             simulator.faults.latency, simulator.faults.clock_skew = args.latency, timedelta(seconds=args.clock_skew)
@@ -82,8 +88,17 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
                 kept.save()
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDED_BY)
-    say(f"The simulator has ended; it answered {len(simulator.requests)} requests.")
+    say(f"The simulator has ended; it answered {simulator.log.count} requests.")
     return 128 + ended_by
+
+
+def _hubs(args: argparse.Namespace) -> list[str]:
+    """The hubs that are asked for; each needs an address of its own, for all have one port."""
+    for hub in args.hub:
+        refuse_other_than_loopback(hub)
+    if len({args.host, *args.hub}) <= len(args.hub):
+        raise CeremonyError("USAGE", "Service and hubs each need an address of their own.", state="Nothing was started.")
+    return list(args.hub)
 
 
 def _save(kept: KeptIn) -> None:
@@ -101,7 +116,8 @@ def _settings(simulator: Simulator) -> str:
     settings.update(
         {"format": 1, "subscription": state.subscription_id, "resource_group": state.resource_group, "service": state.service_name}
     )
-    settings["simulator"] = {"endpoint": simulator.arm_url, "ca_file": str(simulator.ca_file.resolve())}
+    reached = {} if simulator.hub_port is None else {"hub_port": simulator.hub_port}
+    settings["simulator"] = {"endpoint": simulator.arm_url, "ca_file": str(simulator.ca_file.resolve()), **reached}
     return tomlkit.dumps(settings)
 
 
@@ -113,6 +129,7 @@ def _tell(simulator: Simulator, *, as_json: bool) -> None:
         "device_host": simulator.device_host,
         "mqtt_host": simulator.mqtt_host,
         "hubs": " ".join(simulator.state.hubs),
+        "hub_port": simulator.hub_port or 0,
         "ca_file": str(simulator.ca_file.resolve()),
         "subscription": state.subscription_id,
         "resource_group": state.resource_group,
@@ -145,7 +162,7 @@ def _fault(text: str) -> Fault:
     """The fault that `status=429,times=3` tells. Raises CeremonyError USAGE."""
     numbers = {"status", "retry_after", "skip", "times"}
     known = [found.name for found in dataclasses.fields(Fault)]
-    choices = {"drop": ("before", "after"), "face": ("arm", "service", "device")}
+    choices = {"drop": ("before", "after"), "face": FACES}
     values: dict[str, Any] = {}
     for entry in text.split(","):
         name, _, value = entry.partition("=")

@@ -26,7 +26,9 @@ CAPS = Caps(largest_file=64 << 10, largest_total=32 << 20, most_files=500, deepe
 """A file of a request is at most 64 KiB, a request at most 500 files in one folder below its own, 32 MiB in all."""
 
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_LONGEST_NAME = 64 - len(".csr.pem")
+LONGEST_NAME = 64 - len(".csr.pem")
+"""Characters of the longest name of a CSR."""
+
 _CODE = re.compile(r"[!-~]{1,64}")
 
 
@@ -160,7 +162,7 @@ def _check_names(request: _RequestFile) -> None:
         return CeremonyError("REQUEST-BROKEN", f"{REQUEST}: {why}.")
 
     for name in (*(csr.name for csr in request.csrs), *(name for proof in request.proofs for name in (proof.service, proof.certificate))):
-        if len(name) > _LONGEST_NAME or not FILE_NAME.fullmatch(name):
+        if len(name) > LONGEST_NAME or not FILE_NAME.fullmatch(name):
             raise CeremonyError("REQUEST-NAME", f"{shown_text(name)!r} is no name that we take.")
     if not request.proofs and not request.csrs:
         raise broken("it asks for nothing")

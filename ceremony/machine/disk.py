@@ -1,5 +1,6 @@
 """Files written so that a power cut leaves the old state or the new one, never something between."""
 
+import ctypes
 import os
 from pathlib import Path
 
@@ -35,3 +36,22 @@ def make_folders(folder: Path, *, mode: int = 0o700) -> None:
     make_folders(folder.parent, mode=mode)
     folder.mkdir(mode=mode)
     sync_folder(folder.parent)
+
+
+def sync_file_system(folder: Path) -> None:
+    """Flushes all that was written to the file system of `folder`, by whomever: one call where fsync would be one for each file.
+
+    syncfs(2) waits until all is on the medium, and since Linux 5.8 reports what could not be written. Where the C library has no
+    such call, sync(2) is made instead. Raises OSError.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "syncfs"):
+        os.sync()
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if library.syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(folder))
+    finally:
+        os.close(descriptor)

@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+LONGEST_ID = 1024
+"""Characters of a request id or an etag that are taken: they go into receipts, whose lines have an end."""
+
 
 @dataclass(frozen=True)
 class Answered:
@@ -40,10 +43,6 @@ class Patience:
         }
 
 
-RETRIED_METHODS = ["HEAD", "GET", "PUT", "DELETE", "POST"]
-"""POST too: our POSTs are queries, or carry an etag, so that a second one of a kind is answered 412 and then compared."""
-
-
 class Watch:
     """Keeps what the last answer said of itself. `hook` is for azure-core's CustomHookPolicy."""
 
@@ -55,24 +54,16 @@ class Watch:
     def hook(self, response: Any) -> None:
         """Called with each PipelineResponse."""
         http = response.http_response
-        server_time = _date(http.headers.get("Date"))
-        self.last = Answered(http.status_code, http.headers.get("x-ms-request-id", ""), server_time)
+        server_time = http_date(http.headers.get("Date"))
+        self.last = Answered(http.status_code, http.headers.get("x-ms-request-id", "")[:LONGEST_ID], server_time)
         if server_time is not None:
             self.ahead = server_time - datetime.now(UTC).replace(microsecond=0)
 
 
-def _date(text: str | None) -> datetime | None:
-    """HTTP-date (RFC 9110 section 5.6.7)."""
+def http_date(text: Any) -> datetime | None:
+    """HTTP-date (RFC 9110 section 5.6.7), in UTC; None for what is none."""
     try:
-        found = parsedate_to_datetime(text or "")
-    except ValueError:
+        found = parsedate_to_datetime(text if isinstance(text, str) else "")
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def transport_options(*, is_simulator: bool, ca_file: Any) -> dict[str, Any]:
-    """How a connection is made. To the simulator: its own root alone, and no proxy, whatever the environment says."""
-    options: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 60}
-    if is_simulator:
-        options |= {"connection_verify": str(ca_file), "use_env_settings": False}
-    return options

@@ -11,16 +11,16 @@ from typing import Any
 
 from cryptography.x509.oid import NameOID
 
+from ceremony.crossing.verified import CertificateOfBundle, VerifiedBundle
 from ceremony.errors import CeremonyError
 from ceremony.online.answered import Answered
 from ceremony.online.azure_errors import AzureFailure
 from ceremony.online.clocks import refuse_invalid_now
 from ceremony.online.config import OnlineConfig
 from ceremony.online.control_plane import UploadedCertificate
-from ceremony.online.groups import changed_record, differences, new_record
+from ceremony.online.groups import MANAGED, changed_record, differences, new_record
 from ceremony.online.plan import Action, Plan, moved, plan_bytes, planned_service
 from ceremony.online.receipts import Kind, Receipts
-from ceremony.online.verified import CertificateOfBundle, VerifiedBundle
 from ceremony.online.world import Group, Service, World, time_text
 from ceremony.pki.names import shown_text
 from ceremony.words import sha256_hex
@@ -70,6 +70,25 @@ def refuse_other_files(plan: Plan, bundle: VerifiedBundle) -> None:
         raise CeremonyError("PLAN-FILE-CHANGED", f"Not what the plan pins: {named}.", state="Nothing was sent.")
 
 
+def refuse_odd_actions(plan: Plan, bundle: VerifiedBundle) -> None:
+    """Raises CeremonyError PLAN-BROKEN for what `plan` never writes: a group of anything but its own intermediate, a certificate other
+    than the root, a setting that would reach past the settings. The plan is a file, and may have been changed since a person read it.
+    """
+    root, proof = bundle.root.path, bundle.proofs.get((plan.service.service, bundle.label))
+    for action in plan.actions:
+        if action.kind == "group":
+            own = bundle.intermediates.get(action.name)
+            seconds = [None, *(found.path for name, found in bundle.intermediates.items() if name != action.name)]
+            fits = own is not None and action.file.path == own.path and set(action.settings) <= set(MANAGED)
+            fits = fits and (action.secondary.path if action.secondary else None) in seconds
+        else:
+            wanted = root if action.kind != "verify" else proof.path if proof else None
+            fits = action.name == bundle.label and action.file.path == wanted and action.secondary is None
+        if not fits or (action.sign != "=" and (action.kind, action.sign) not in _KINDS):
+            what = f"The plan would {action.sign} {action.kind} {shown_text(action.name)} in a way that no plan of this bundle does."
+            raise CeremonyError("PLAN-BROKEN", what, state="Nothing was sent.")
+
+
 def apply_plan(plan: Plan, bundle: VerifiedBundle, service: Service, receipts: Receipts, tell: Callable[[str], None]) -> Applied:
     """Does exactly what the plan says. `bundle` is the plan's own, verified anew; `tell` gets a line for each object.
 
@@ -78,6 +97,7 @@ def apply_plan(plan: Plan, bundle: VerifiedBundle, service: Service, receipts: R
     """
     refuse_other_service(plan, service.config)
     refuse_other_files(plan, bundle)
+    refuse_odd_actions(plan, bundle)
     world = service.observe()
     run = _Run(plan, bundle, service, receipts, tell)
     run.refuse_moved(world)
@@ -168,7 +188,8 @@ class _Run:
 
     def _compare_codes(self, action: Action, etag: str | None) -> None:
         """The proof's code with the service's last, where the receipts know it; else the service compares."""
-        given = [line.data for line in self._receipts.lines if line.kind == "code-issued" and line.data.get("name") == action.name]
+        here = {"service": self._plan.service.service, "name": action.name}
+        given = [line.data for line in self._receipts.lines if line.kind == "code-issued" and here.items() <= line.data.items()]
         if not given or given[-1].get("etag_after") != etag:
             return
         code = given[-1].get("verification_code")

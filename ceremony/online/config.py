@@ -23,7 +23,8 @@ DEFAULT_FILE = "online.toml"
 
 CLOUDS = ("public", "us-government", "china")
 AUTHS = ("default", "azure-cli", "device-code", "workload-identity", "managed-identity", "certificate")
-ALLOCATIONS = ("hashed", "geoLatency", "static")
+ALLOCATIONS = ("hashed", "geoLatency", "static", "by-hand")
+"""`by-hand` leaves each group's allocation as it is at the service."""
 VARIABLES = {
     "subscription": "AZURE_SUBSCRIPTION_ID",
     "resource_group": "AZURE_RESOURCE_GROUP",
@@ -59,7 +60,10 @@ class GroupDefaults:
 
 @dataclass(frozen=True)
 class OnlineConfig:
-    """Which service, and how to reach it. `endpoint` and `ca_file` are set for the simulator alone."""
+    """Which service, and how to reach it. `endpoint`, `ca_file` and `hub_port` are set for the simulator alone.
+
+    `hub_port` is where the simulator's hubs have their registries; Azure's have 443.
+    """
 
     subscription: str
     resource_group: str
@@ -69,6 +73,7 @@ class OnlineConfig:
     groups: GroupDefaults = GroupDefaults()
     endpoint: str | None = None
     ca_file: Path | None = None
+    hub_port: int | None = None
 
     @property
     def is_simulator(self) -> bool:
@@ -147,8 +152,8 @@ class _Reader:
         if document and (type(document.get("format")) is not int or document["format"] != 1):
             self.problems.append("format must be 1")
         settings = {key: flags.get(key) or environment.get(variable) or document.get(key, "") for key, variable in VARIABLES.items()}
-        simulator = self.table(document, "simulator", ("endpoint", "ca_file"))
-        if "simulator" in document and simulator.keys() != {"endpoint", "ca_file"}:
+        simulator = self.table(document, "simulator", ("endpoint", "ca_file", "hub_port"))
+        if "simulator" in document and not {"endpoint", "ca_file"} <= simulator.keys():
             self.problems.append("simulator needs endpoint and ca_file")
         ca_file = self.text(simulator, "simulator.", "ca_file")
         return OnlineConfig(
@@ -160,6 +165,7 @@ class _Reader:
             groups=self.groups(document),
             endpoint=self.text(simulator, "simulator.", "endpoint"),
             ca_file=Path(ca_file) if ca_file else None,
+            hub_port=self.port(simulator, "simulator.", "hub_port"),
         )
 
     def groups(self, document: Mapping[str, Any]) -> GroupDefaults:
@@ -167,7 +173,10 @@ class _Reader:
         table = self.table(document, "groups", keys)
         allocation = table.get("allocation", "hashed")
         if allocation == "custom":
-            self.problems.append("groups.allocation: custom allocation is not built")
+            self.problems.append(
+                "groups.allocation: custom allocation is not built, for the address of its webhook holds a key, and a plan and a receipt "
+                'must hold none. Say "by-hand", and set it at each group by the portal or the Azure CLI: it is left as it is then'
+            )
         hubs = table.get("hubs", [])
         are_hosts = isinstance(hubs, list) and all(isinstance(hub, str) and _HUB.fullmatch(hub) for hub in hubs)
         if not are_hosts or len(set(hubs)) != len(hubs):
@@ -230,6 +239,13 @@ class _Reader:
         if value is None or (isinstance(value, str) and value and value.isprintable()):
             return value
         self.problems.append(f"{where}{key} must be a text of printable characters")
+        return None
+
+    def port(self, table: Mapping[str, Any], where: str, key: str) -> int | None:
+        value = table.get(key)
+        if value is None or (type(value) is int and 0 < value < 65536):
+            return value
+        self.problems.append(f"{where}{key} must be the number of a port")
         return None
 
     def boolean(self, table: Mapping[str, Any], key: str, *, default: bool) -> bool:

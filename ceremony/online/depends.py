@@ -1,17 +1,12 @@
 """Which enrollment groups stand on which CA certificate, as far as the service shows it. In doubt a group stands on it."""
 
-import re
-from collections.abc import Iterator
 from datetime import datetime
 
 from cryptography import x509
 
 from ceremony.online.control_plane import UploadedCertificate
-from ceremony.online.world import Group, World
-
-_PLACES = ("primary", "secondary")
-# Commas and pluses that no backslash precedes stand between the parts of a name (RFC 4514 section 2).
-_BETWEEN = re.compile(r"(?<!\\)[,+]")
+from ceremony.online.world import Group, World, held, table
+from ceremony.pki.names import name_parts
 
 
 def groups_on(world: World, certificate: UploadedCertificate) -> list[Group]:
@@ -24,11 +19,39 @@ def groups_on(world: World, certificate: UploadedCertificate) -> list[Group]:
 
 def ends_of(world: World, group: Group) -> datetime | None:
     """When the last certificate by which the group lets devices in ends; None when the service does not tell it of each."""
-    held = [place for place in _PLACES if getattr(group, f"{place}_sha256") is not None]
     referred = [world.certificate(name) for name in group.ca_references]
-    ends = [*(group.not_after(place) for place in held), *(found.not_after if found else None for found in referred)]
+    ends = [*(group.not_after(place) for place in _held_at(group)), *(found.not_after if found else None for found in referred)]
     known = [end for end in ends if end is not None]
     return max(known) if known and len(known) == len(ends) else None
+
+
+def open_to(world: World, group: Group) -> tuple[str, ...]:
+    """The CA certificates of which a group lets in whatever they signed, or will ever sign; there should be none (design, rule 16).
+
+    Those that it refers to, and roots that it holds. A root goes by its name at the service, else by its subject.
+    """
+    names = {uploaded.sha256: uploaded.name for uploaded in world.certificates if uploaded.sha256 is not None}
+    digests = {"primary": group.primary_sha256, "secondary": group.secondary_sha256}
+    found = list(group.ca_references)
+    for place in _held_at(group):
+        subject, issuer = _names(group, place)
+        if _is_root(subject, issuer):
+            found.append(names.get(digests[place] or "", subject))
+    return tuple(found)
+
+
+def next_in_line(world: World, group: Group) -> list[Group]:
+    """The enabled groups that could decide about a group's devices, were it gone, and let them in.
+
+    The first entry from the leaf upwards decides (Microsoft's page "X.509 attestation"). Above a CA certificate that names itself as
+    its issuer there is nothing; above another one, or one that the service does not show, every other group may stand.
+    """
+    referred = [world.certificate(name) for name in group.ca_references]
+    at_the_top = [found is not None and found.is_self_issued for found in referred]
+    at_the_top += [_is_root(*_names(group, place)) for place in _held_at(group)]
+    if at_the_top and all(at_the_top):
+        return []
+    return [other for other in world.groups if other.is_enabled and other.is_x509 and other.group_id != group.group_id]
 
 
 def _stands_on(world: World, group: Group, certificate: UploadedCertificate) -> bool:
@@ -36,26 +59,27 @@ def _stands_on(world: World, group: Group, certificate: UploadedCertificate) -> 
         return False
     if group.ca_references:
         return certificate.name.lower() in {name.lower() for name in group.ca_references}
-    there = {_parts(found.subject) for found in world.certificates}
-    issuers = [_parts(issuer) for issuer in _issuers(group)]
-    return not issuers or any(issuer == _parts(certificate.subject) or issuer not in there for issuer in issuers)
+    there = {name_parts(found.subject) for found in world.certificates}
+    issuers = [name_parts(_names(group, place)[1]) for place in _held_at(group)]
+    return not issuers or any(issuer == name_parts(certificate.subject) or issuer not in there for issuer in issuers)
 
 
-def _issuers(group: Group) -> Iterator[str]:
-    """The issuer's name of each certificate of the group; "" where it is not told."""
-    signing = group.record.get("attestation", {}).get("x509", {}).get("signingCertificates") or {}
-    for place in _PLACES:
-        held = signing.get(place) or {}
-        pem, info = held.get("certificate"), held.get("info") or {}
-        if pem:
-            try:
-                yield x509.load_pem_x509_certificate(pem.encode()).issuer.rfc4514_string()
-            except ValueError:
-                yield ""
-        elif held:
-            yield str(info.get("issuerName", ""))
+def _held_at(group: Group) -> list[str]:
+    return [place for place in ("primary", "secondary") if held(group.record, place)]
 
 
-def _parts(name: str) -> frozenset[str]:
-    """A name's parts without regard to their order and the space between: two writers of one name differ in these."""
-    return frozenset(part.strip() for part in _BETWEEN.split(name))
+def _names(group: Group, place: str) -> tuple[str, str]:
+    """Subject and issuer of a certificate that the group holds: its own where the service shows it, else those of its `info`, or ""."""
+    there = held(group.record, place)
+    pem, info = there.get("certificate"), table(there, "info")
+    if isinstance(pem, str) and pem:
+        try:
+            found = x509.load_pem_x509_certificate(pem.encode())
+            return found.subject.rfc4514_string(), found.issuer.rfc4514_string()
+        except ValueError:
+            return "", ""
+    return str(info.get("subjectName") or ""), str(info.get("issuerName") or "")
+
+
+def _is_root(subject: str, issuer: str) -> bool:
+    return bool(subject) and name_parts(subject) == name_parts(issuer)

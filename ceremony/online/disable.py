@@ -17,9 +17,9 @@ MOST_TRIES = 5
 
 STILL_WORKING = (
     "No new device of it can register now. Devices that are registered keep working:",
-    "their hub asks no group. Disable or delete each at its hub, then delete its",
-    "registration; `ceremony` does not do that. Do not delete the group: disabled it",
-    "goes on refusing, deleted a group above it could let its devices in.",
+    "their hub asks no group; `--hub HOST` disables them there.",
+    "Do not delete the group: disabled it goes on refusing, deleted a group above it",
+    "could let its devices in.",
 )
 
 
@@ -31,6 +31,10 @@ class LetIn:
     device_id: str
     hub: str
     last_updated: str
+
+    def line(self) -> str:
+        """The same for a screen: id, hub, device, time."""
+        return shown_text(f"{self.registration_id}  {self.hub}  {self.device_id}  {self.last_updated}")
 
 
 def disable_group(service: Service, name: str) -> Act:

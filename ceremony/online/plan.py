@@ -12,13 +12,14 @@ from typing import Any, Literal
 import msgspec
 
 from ceremony.canonical import NotCanonical, canonical_json, parse_json
+from ceremony.crossing.verified import CertificateOfBundle, VerifiedBundle
 from ceremony.errors import CeremonyError
 from ceremony.online.clocks import difference_text, refuse_invalid_now
 from ceremony.online.config import OnlineConfig
 from ceremony.online.control_plane import MOST_CERTIFICATES
 from ceremony.online.data_plane import MOST_GROUPS
+from ceremony.online.depends import open_to
 from ceremony.online.groups import differences, settings_of
-from ceremony.online.verified import CertificateOfBundle, VerifiedBundle
 from ceremony.online.world import Group, World, time_text
 from ceremony.pki.names import shown_text
 from ceremony.words import sha256_hex
@@ -28,7 +29,7 @@ Sign = Literal["+", "~", "="]
 ActionKind = Literal["upload", "self-attest", "verify", "group"]
 
 _WARN_AT = 0.8
-_CERTIFICATE_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CERTIFICATE_NAME = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]{1,64}")
 # The rule of registration ids (azure-dps.md, 3): letters, digits and - . _ :, the last a letter, digit or hyphen.
 _GROUP_ID = re.compile(r"[A-Za-z0-9._:-]{0,127}[A-Za-z0-9-]")
 
@@ -135,7 +136,7 @@ def make_plan(
     planner = _Planner(bundle, config, world, frozenset(enable), self_attest)
     planner.refuse_unknown_names()
     actions = tuple(planner.actions())
-    notes = (*planner.notes, *_limits(world, actions), *_notes_on_world(bundle, world))
+    notes = (*planner.notes, *_limits(world, actions), *_notes_on_world(world))
     return Plan(
         format=1,
         made_at=time_text(world.time),
@@ -271,12 +272,14 @@ def _limits(world: World, actions: Collection[Action]) -> Iterator[str]:
             yield f"The service will hold {there + more} of at most {most} {what}."
 
 
-def _notes_on_world(bundle: VerifiedBundle, world: World) -> Iterator[str]:
+def _notes_on_world(world: World) -> Iterator[str]:
     for group in world.groups:
-        if bundle.label.lower() in {name.lower() for name in group.ca_references}:
+        cas = open_to(world, group)
+        if cas and group.is_enabled:
             yield (
-                f"DANGER: the group {shown_text(group.group_id)} refers to the root itself: whatever the root has signed can register "
-                "through it. `ceremony online status` tells more."
+                f"DANGER: the group {shown_text(group.group_id)} {'refers to' if group.ca_references else 'holds'} the CA certificate "
+                f"{', '.join(map(shown_text, cas))} itself: whatever that has signed can register through it. "
+                "`ceremony online status` tells more."
             )
     if not world.service.hubs:
         yield "No hub is linked to the service: devices can't be assigned."

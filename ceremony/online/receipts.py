@@ -15,6 +15,7 @@ import msgspec
 
 from ceremony.canonical import NotCanonical, canonical_json, parse_json
 from ceremony.errors import CeremonyError
+from ceremony.machine.disk import sync_folder
 from ceremony.pki.names import shown_text
 from ceremony.words import sha256_hex
 
@@ -33,7 +34,8 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line. `time` is the service's clock (RFC 3339, UTC); `data` says what was done to what; `prev` is the digest of the line before.
 
     Always in `data`: service, name, how ("done", or "found": the service held it already when we looked), request_id, status,
-    etag_before, etag_after, bundle (fingerprint or null), plan (its SHA-256 or null). Of `code-issued` also verification_code.
+    etag_before, etag_after, bundle (fingerprint or null), plan (its SHA-256 or null). Of `code-issued` also verification_code, of
+    `device-disabled` (whose name is the device's) also hub and group.
     """
 
     seq: int
@@ -92,10 +94,13 @@ class Receipts:
             raise _unwritable(path, failed) from failed
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            octets = path.read_bytes()
+            # Between the two calls another process may have taken its empty file away: what is written then is in no folder.
+            if not os.path.samestat(os.fstat(self._descriptor), path.stat()):
+                raise BlockingIOError
+            octets = _octets(self._descriptor)
             self.lines, torn = read_receipts(octets)
             self._length = len(octets) - torn
-        except BlockingIOError as locked:
+        except (BlockingIOError, FileNotFoundError) as locked:
             os.close(self._descriptor)
             what = f"{shown_text(str(path))} is written by another process."
             raise CeremonyError("RECEIPTS-IN-USE", what, state="Nothing was done.") from locked
@@ -119,6 +124,8 @@ class Receipts:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
             os.fsync(self._descriptor)
+            if not self.lines:
+                sync_folder(self.path.absolute().parent)
         except OSError as failed:
             raise _unwritable(self.path, failed) from failed
         self._length += len(receipt.octets)
@@ -136,6 +143,31 @@ class Receipts:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def receipts_in(path: Path) -> tuple[list[Receipt], int]:
+    """The receipts of a file as `read_receipts` gives them; none where there is no file.
+
+    Raises CeremonyError RECEIPTS-UNREADABLE, RECEIPTS-BROKEN.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return read_receipts(_octets(descriptor))
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        return [], 0
+    except OSError as failed:
+        raise CeremonyError("RECEIPTS-UNREADABLE", f"{shown_text(str(path))} can't be read: {failed.strerror}.") from failed
+
+
+def _octets(descriptor: int) -> bytes:
+    """What the file holds, up to one byte more than is taken."""
+    found = bytearray()
+    while len(found) <= LARGEST_FILE and (part := os.pread(descriptor, LARGEST_FILE + 1 - len(found), len(found))):
+        found += part
+    return bytes(found)
 
 
 def _unwritable(path: Path, failed: OSError) -> CeremonyError:

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from ceremony.crossing.bundle import SCRIPT
 from ceremony.crossing.request import ProofRequest
 from ceremony.crossing.script_data import read_script
+from ceremony.crossing.verified import VerifiedBundle
 from ceremony.errors import CeremonyError
 from ceremony.online.acts import Act, write_receipt
 from ceremony.online.azure_errors import AzureFailure
 from ceremony.online.clocks import refuse_invalid_now
 from ceremony.online.control_plane import UploadedCertificate
 from ceremony.online.receipts import Receipt, Receipts
-from ceremony.online.verified import VerifiedBundle
 from ceremony.online.world import Service, time_text
 from ceremony.pki.names import shown_text
 

@@ -1,17 +1,20 @@
 """The end: a group is deleted when all under it has expired, a root certificate when no enabled group stands on it.
 
+A group that refers to a CA certificate, or holds a root, lets in whatever that will ever sign, for as long as the certificate is good:
+it should not be there, so it may go before. But it must have been disabled by a command of its own, no other group may let its devices
+in once it is gone, the certificate's name is typed too, and whom it had let in is listed while the service still tells it.
 Disabled before deleted, always; each act by the etag it was decided on, with a receipt.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ceremony.errors import CeremonyError
 from ceremony.online.acts import Act
 from ceremony.online.azure_errors import AzureFailure
 from ceremony.online.control_plane import UploadedCertificate
-from ceremony.online.depends import ends_of, groups_on
+from ceremony.online.depends import ends_of, groups_on, next_in_line, open_to
 from ceremony.online.disable import disable_group
 from ceremony.online.world import Group, Service, World, time_text
 from ceremony.pki.names import shown_text
@@ -21,17 +24,27 @@ _UNTOUCHED = "Nothing was changed."
 
 @dataclass(frozen=True)
 class Retirement:
-    """What is to be deleted, and the enabled groups that are to be disabled before."""
+    """What is to be deleted, and the enabled groups that are to be disabled before.
+
+    `open_to` are the CA certificates of a group that goes although these are good: it let in whatever they sign.
+    """
 
     kind: Literal["group", "certificate"]
     name: str
     etag: str
-    disable_first: tuple[str, ...]
+    disable_first: tuple[str, ...] = ()
+    open_to: tuple[str, ...] = ()
+
+    @property
+    def typed(self) -> tuple[str, ...]:
+        """The names that a person types back, in order."""
+        return (self.name, *self.open_to)
 
     def lines(self) -> list[str]:
         """What will happen, for a person who is asked."""
         first = [f"disable the group {shown_text(name)}" for name in self.disable_first]
-        return [*first, f"delete the {self.kind} {shown_text(self.name)}, for good"]
+        last = f"delete the {self.kind} {shown_text(self.name)}, for good"
+        return [*first, last + f"; it let in whatever {', '.join(map(shown_text, self.open_to))} signs" * bool(self.open_to)]
 
 
 def retirement_of(world: World, name: str, *, only: str | None, compromised: bool) -> Retirement:
@@ -53,8 +66,10 @@ def retirement_of(world: World, name: str, *, only: str | None, compromised: boo
     raise CeremonyError("AZURE-NOT-FOUND", f"The service has neither group nor certificate called {shown_text(name)}.", state=_UNTOUCHED)
 
 
-def retire(service: Service, wanted: Retirement, *, compromised: bool, tell: Callable[[Act], None]) -> None:
-    """Looks once more, then does it; `tell` gets each act when the service was seen to hold it.
+def retire(
+    service: Service, wanted: Retirement, *, compromised: bool, tell: Callable[[Act], None], more: Mapping[str, Any] | None = None
+) -> None:
+    """Looks once more, then does it; `tell` gets each act when the service was seen to hold it. `more` goes into the last one's receipt.
 
     Raises AzureFailure and what `retirement_of` raises; AZURE-CONFLICT when it is not as it was when the person was asked.
     """
@@ -69,12 +84,15 @@ def retire(service: Service, wanted: Retirement, *, compromised: bool, tell: Cal
             etag = act.etag_after
     if wanted.kind == "certificate":
         _refuse_referred(service.observe(), wanted.name)
-    tell(_deleted(service, wanted, etag or ""))
+    tell(_deleted(service, wanted, etag or "", more or {}))
 
 
 def _of_group(world: World, group: Group) -> Retirement:
     shown = shown_text(group.group_id)
     end = ends_of(world, group) if group.is_x509 else None
+    cas = open_to(world, group)
+    if cas and (end is None or end > world.time):
+        return _of_open_group(world, group, cas)
     if end is None:
         what = f"The service does not tell when all that lets devices into {shown} ends."
         raise CeremonyError("ONLINE-STILL-NEEDED", what, state=_UNTOUCHED)
@@ -82,6 +100,20 @@ def _of_group(world: World, group: Group) -> Retirement:
         what = f"A certificate of the group {shown} is good until {time_text(end)}; by the service's clock it is {time_text(world.time)}."
         raise CeremonyError("ONLINE-STILL-NEEDED", what, state=_UNTOUCHED)
     return Retirement("group", group.group_id, group.etag, (group.group_id,) if group.is_enabled else ())
+
+
+def _of_open_group(world: World, group: Group, cas: tuple[str, ...]) -> Retirement:
+    shown, named = shown_text(group.group_id), ", ".join(map(shown_text, cas))
+    if group.is_enabled:
+        what = f"The group {shown} lets in whatever {named} signs, and is enabled."
+        do_now = f"`ceremony online disable {shown}` keeps its devices out at once, and lists whom it let in; then give this again."
+        raise CeremonyError("ONLINE-STILL-NEEDED", what, state=_UNTOUCHED, do_now=do_now)
+    others = ", ".join(shown_text(other.group_id) for other in next_in_line(world, group))
+    if others:
+        what = f"{named} may stand below another CA: were {shown} gone, its devices could come in through one of {others}."
+        do_now = f"Leave it: disabled it lets nobody in. Or first disable {others}."
+        raise CeremonyError("ONLINE-STILL-NEEDED", what, state=_UNTOUCHED, do_now=do_now)
+    return Retirement("group", group.group_id, group.etag, open_to=cas)
 
 
 def _of_certificate(world: World, certificate: UploadedCertificate, *, compromised: bool) -> Retirement:
@@ -99,12 +131,12 @@ def _refuse_referred(world: World, name: str) -> None:
     referring = [shown_text(group.group_id) for group in world.groups if name.lower() in {each.lower() for each in group.ca_references}]
     if referring:
         what = f"Groups refer to the certificate {shown_text(name)} itself, and are disabled: {', '.join(referring)}."
-        do_now = "Delete them in the portal, once you know who made them; then give the command again."
+        do_now = "Find out who made them; `ceremony online retire GROUP` takes each away. Then give the command again."
         state = "The groups are disabled and let nobody in; the certificate is there still."
         raise CeremonyError("ONLINE-STILL-NEEDED", what, state=state, do_now=do_now)
 
 
-def _deleted(service: Service, wanted: Retirement, etag: str) -> Act:
+def _deleted(service: Service, wanted: Retirement, etag: str, more: Mapping[str, Any]) -> Act:
     """Deletes, and looks that it is gone. An answer that was lost leads to a look, not to a second try."""
     is_group = wanted.kind == "group"
     answered = None
@@ -119,7 +151,7 @@ def _deleted(service: Service, wanted: Retirement, etag: str) -> Act:
             raise
     if answered is not None and _is_there(service, wanted):
         raise CeremonyError("AZURE-CONFLICT", f"{shown_text(wanted.name)} was deleted, and is there when looked for again.")
-    return Act("group-deleted" if is_group else "certificate-deleted", wanted.name, etag, None, answered)
+    return Act("group-deleted" if is_group else "certificate-deleted", wanted.name, etag, None, answered, more)
 
 
 def _is_there(service: Service, wanted: Retirement) -> bool:

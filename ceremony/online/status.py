@@ -9,7 +9,7 @@ from ceremony.online.clocks import difference_text
 from ceremony.online.config import OnlineConfig
 from ceremony.online.control_plane import MOST_CERTIFICATES, UploadedCertificate
 from ceremony.online.data_plane import MOST_GROUPS
-from ceremony.online.depends import ends_of, groups_on
+from ceremony.online.depends import ends_of, groups_on, open_to
 from ceremony.online.groups import differences, settings_of
 from ceremony.online.receipts import Receipt
 from ceremony.online.world import Group, World, time_text
@@ -139,12 +139,13 @@ def _of_groups(world: World, config: OnlineConfig) -> Iterator[Finding]:
     settings = settings_of(config.groups)
     for group in world.groups:
         name = shown_text(group.group_id)
-        if group.ca_references:
+        if cas := ", ".join(map(shown_text, open_to(world, group))):
+            how = "refers to" if group.ca_references else "holds"
             text = (
-                f"the group refers to the CA certificate {', '.join(map(shown_text, group.ca_references))} itself: whatever that has "
-                f"signed, or will ever sign, lets devices in. `ceremony online disable {name}` ends that."
+                f"the group {how} the CA certificate {cas} itself: whatever that has signed, or will ever sign, lets devices in. "
+                f"`ceremony online disable {name}` ends that, `ceremony online retire {name}` takes it away then."
             )
-            yield Finding("danger" if group.is_enabled else "drift", name, text if group.is_enabled else "refers to a CA itself; disabled.")
+            yield Finding("danger" if group.is_enabled else "drift", name, text if group.is_enabled else f"{how} a CA itself; disabled.")
         if not group.is_x509:
             yield Finding("drift", name, "devices come in by something other than certificates.")
         elif changes := differences(group, settings, None):
@@ -172,15 +173,15 @@ def _ending(world: World, name: str, end: datetime | None, *, retires: bool) -> 
 
 def _since_receipts(world: World, config: OnlineConfig, receipts: Collection[Receipt]) -> Iterator[Finding]:
     """What is not as our last receipt about it left it."""
-    ours = [receipt for receipt in receipts if str(receipt.data.get("service", "")).lower() == config.service.lower()]
+    # A device may bear the name of a certificate; what it is now only its hub knows.
+    here = [receipt for receipt in receipts if receipt.kind != "device-disabled"]
+    ours = [receipt for receipt in here if str(receipt.data.get("service", "")).lower() == config.service.lower()]
     last = {(receipt.kind.startswith("group-"), str(receipt.data["name"]).lower()): receipt for receipt in ours if "name" in receipt.data}
     for (is_group, key), receipt in sorted(last.items()):
         name, there = shown_text(str(receipt.data["name"])), world.group(key) if is_group else world.certificate(key)
         if receipt.kind in ("group-deleted", "certificate-deleted"):
             if there is not None:
                 yield Finding("drift", name, f"is there again; receipt {receipt.seq} says that it was deleted.")
-        elif receipt.kind == "device-disabled":
-            continue
         elif there is None:
             yield Finding("drift", name, f"is gone; receipt {receipt.seq} left it there.")
         elif receipt.data.get("etag_after") not in (None, there.etag):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from ceremony.crossing.bundle import CAPS, LEDGER
 from ceremony.crossing.files import read_tree
@@ -50,7 +51,12 @@ def _problems_with_beginning(lines: list[Receipt], known: list[str]) -> Iterator
 
 def _problems_with_lines(lines: list[Receipt], known: list[str], subject: Subject) -> Iterator[str]:
     sealed = {artifact.sha256 for artifact in subject.record.sealed.artifacts}
+    disabled: set[tuple[Any, Any]] = set()
     for line in lines:
+        if line.kind == "group-disabled":
+            disabled.add((line.data.get("service"), line.data.get("name")))
+        if line.kind == "device-disabled" and (line.data.get("service"), line.data.get("group")) not in disabled:
+            yield f"line {line.seq} is about a device of a group that no line before it says was disabled"
         fingerprint, file = line.data.get("bundle"), line.data.get("file_sha256")
         if fingerprint is not None and fingerprint not in known:
             yield f"line {line.seq} is about a bundle that this record does not know, {shown_text(str(fingerprint))}: a later one?"

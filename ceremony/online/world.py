@@ -15,6 +15,7 @@ from ceremony.online.answered import Patience
 from ceremony.online.config import OnlineConfig
 from ceremony.online.control_plane import ControlPlane, ServiceFacts, UploadedCertificate
 from ceremony.online.data_plane import DataPlane
+from ceremony.online.hub_registry import HubRegistry
 from ceremony.words import sha256_hex
 
 _PLACES = ("primary", "secondary")
@@ -45,12 +46,11 @@ class Group:
 
     def not_after(self, place: str = "primary") -> datetime | None:
         """When the certificate at this place ends, as far as the service says."""
-        info = _held(self.record, place).get("info")
         try:
-            found = datetime.fromisoformat(str(info["notAfterUtc"])) if isinstance(info, dict) else None
-        except (KeyError, ValueError):
+            found = datetime.fromisoformat(str(table(held(self.record, place), "info").get("notAfterUtc")))
+            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
             return None
-        return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,19 @@ class World:
 
 
 class Service:
-    """The service, connected: control plane, its facts, data plane. Made by `connected`."""
+    """The service, connected: control plane, its facts, data plane, and the way to its hubs. Made by `connected`."""
 
-    def __init__(self, config: OnlineConfig, control: ControlPlane, facts: ServiceFacts, data: DataPlane) -> None:
+    def __init__(
+        self,
+        config: OnlineConfig,
+        control: ControlPlane,
+        facts: ServiceFacts,
+        data: DataPlane,
+        credential: TokenCredential,
+        patience: Patience,
+    ) -> None:
         self.config, self.control, self.facts, self.data = config, control, facts, data
+        self._credential, self._patience = credential, patience
 
     def observe(self) -> World:
         """What is there now. Raises AzureFailure."""
@@ -103,6 +112,15 @@ class Service:
         record = self.data.group(group_id)
         return group_of(record) if record is not None else None
 
+    @contextmanager
+    def hub(self, host: str) -> Iterator[HubRegistry]:
+        """The registry of a hub; connections end with the block. Raises AzureFailure and CeremonyError as HubRegistry does."""
+        registry = HubRegistry(self.config, host, self._credential, self._patience)
+        try:
+            yield registry
+        finally:
+            registry.close()
+
 
 @contextmanager
 def connected(config: OnlineConfig, credential: TokenCredential, patience: Patience = Patience()) -> Iterator[Service]:  # noqa: B008 - frozen
@@ -112,7 +130,7 @@ def connected(config: OnlineConfig, credential: TokenCredential, patience: Patie
         facts = control.service()
         data = DataPlane(config, facts.service_host, credential, patience)
         try:
-            yield Service(config, control, facts, data)
+            yield Service(config, control, facts, data, credential, patience)
         finally:
             data.close()
     finally:
@@ -121,14 +139,14 @@ def connected(config: OnlineConfig, credential: TokenCredential, patience: Patie
 
 def group_of(record: Mapping[str, Any]) -> Group:
     """The group that the service's JSON tells of."""
-    attestation = _table(record, "attestation")
-    references = _table(_table(attestation, "x509"), "caReferences")
-    primary, secondary = (_digest(_held(record, place)) for place in _PLACES)
+    attestation = table(record, "attestation")
+    references = table(table(attestation, "x509"), "caReferences")
+    primary, secondary = (_digest(held(record, place)) for place in _PLACES)
     return Group(
         group_id=str(record.get("enrollmentGroupId", "")),
         etag=str(record.get("etag", "")),
         record=record,
-        is_enabled=record.get("provisioningStatus", "enabled") == "enabled",
+        is_enabled=record.get("provisioningStatus") != "disabled",
         is_x509=attestation.get("type") == "x509",
         primary_sha256=primary,
         secondary_sha256=secondary,
@@ -146,8 +164,9 @@ def time_text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _held(record: Mapping[str, Any], place: str) -> dict[str, Any]:
-    return _table(_table(_table(_table(record, "attestation"), "x509"), "signingCertificates"), place)
+def held(record: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """The signing certificate at this place ("primary", "secondary") of a group's JSON, as `{certificate, info}`."""
+    return table(table(table(table(record, "attestation"), "x509"), "signingCertificates"), place)
 
 
 def _digest(held: Mapping[str, Any]) -> str | None:
@@ -158,10 +177,11 @@ def _digest(held: Mapping[str, Any]) -> str | None:
             return x509.load_pem_x509_certificate(pem.encode()).fingerprint(hashes.SHA256()).hex()
         except ValueError:
             pass
-    told = _table(held, "info").get("sha256Thumbprint")
+    told = table(held, "info").get("sha256Thumbprint")
     return told.lower() if isinstance(told, str) else None
 
 
-def _table(parent: Mapping[str, Any], key: str) -> dict[str, Any]:
+def table(parent: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The JSON object under this key; an empty one where there is none, whatever there is instead."""
     found = parent.get(key)
     return found if isinstance(found, dict) else {}

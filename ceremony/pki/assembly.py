@@ -1,4 +1,4 @@
-"""From a profile, keys, a serial and a signature made elsewhere to the bytes of a certificate (RFC 5280 section 4.1).
+"""From a profile, keys, a serial and a signature made elsewhere to the bytes of a certificate (RFC 5280 section 4.1) or a request.
 
 The same input gives the same bytes to sign, always: nothing here reads a clock or a generator of random
 numbers. The order of the extensions is part of that: bundles of earlier years are compared byte for byte.
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ceremony.pki.profiles import EXTENDED_KEY_USAGES, CertificateProfile
-from ceremony.pki.signatures import algorithm_for, hash_of, issuer_key
+from ceremony.pki.signatures import IssuerPublicKey, algorithm_for, hash_of, issuer_key
 
 
 def assemble(
@@ -40,13 +40,19 @@ def assemble(
     issuer_identifier = profile.issuer_key_identifier or x509.SubjectKeyIdentifier.from_public_key(signing_key).digest
     builder = builder.add_extension(identifier, critical=False)
     builder = builder.add_extension(x509.AuthorityKeyIdentifier(issuer_identifier, None, None), critical=False)
-    stand_in: _StandInEcKey | _StandInRsaKey
-    if isinstance(signing_key, rsa.RSAPublicKey):
-        stand_in = _StandInRsaKey(signing_key, signature)
-    else:
-        stand_in = _StandInEcKey(signing_key, signature)
+    stand_in = _stand_in(signing_key, signature)
     certificate = builder.sign(stand_in, hash_of(algorithm_for(issuer_public_key_der)))
     return stand_in.signed, certificate.public_bytes(Encoding.DER)
+
+
+def assemble_request(subject: x509.Name, public_key_der: bytes, signature: bytes) -> tuple[bytes, bytes]:
+    """The to-be-signed bytes of a certificate request (RFC 2986) that asks for no extension, and the request around them, both DER.
+
+    The key is SPKI, DER; the signature is not looked at. Raises ValueError for a key that cannot be used.
+    """
+    stand_in = _stand_in(issuer_key(public_key_der), signature)
+    request = x509.CertificateSigningRequestBuilder(subject).sign(stand_in, hash_of(algorithm_for(public_key_der)))
+    return stand_in.signed, request.public_bytes(Encoding.DER)
 
 
 def _key_usage(usages: tuple[str, ...]) -> x509.KeyUsage:
@@ -68,6 +74,10 @@ def _refuse(*_parameters: Any) -> NoReturn:
 
 
 _ON_THE_TOKEN: Any = _refuse
+
+
+def _stand_in(key: IssuerPublicKey, signature: bytes) -> "_StandInEcKey | _StandInRsaKey":
+    return _StandInRsaKey(key, signature) if isinstance(key, rsa.RSAPublicKey) else _StandInEcKey(key, signature)
 
 
 class _StandInEcKey(ec.EllipticCurvePrivateKey):

@@ -30,13 +30,15 @@ _LONGEST_LINE = 400
 class SigningRequest:
     """What a request says, its signature verified. The key is SPKI, DER, and its SHA-256 hex.
 
-    `requested` holds a line for each extension and attribute it asks for; the lines may be shown.
+    `requested` holds a line for each extension and attribute it asks for; the lines may be shown. `wants_ca`: one of them
+    is to be a CA.
     """
 
     subject: x509.Name
     public_key_der: bytes
     public_key_sha256: str
     requested: tuple[str, ...]
+    wants_ca: bool
 
 
 def read_csr(pem: bytes) -> SigningRequest:
@@ -55,6 +57,7 @@ def read_csr(pem: bytes) -> SigningRequest:
         request = x509.load_pem_x509_csr(pem)
         public_key = request.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         requested = (*_extensions_asked_for(request), *_attributes_asked_for(request))
+        wants_ca = any(isinstance(asked.value, x509.BasicConstraints) and asked.value.ca for asked in request.extensions)
         holds, hash_algorithm, subject = request.is_signature_valid, request.signature_hash_algorithm, request.subject
     if public_key not in request.tbs_certrequest_bytes:
         raise _broken("its key is not in the usual encoding (RFC 5480 uncompressed named curve, RFC 8017 rsaEncryption)")
@@ -62,7 +65,7 @@ def read_csr(pem: bytes) -> SigningRequest:
         raise CeremonyError("CSR-SIGNATURE", f"The request is signed with {hash_algorithm.name}; taken are {', '.join(_HASHES)}.")
     if not holds:
         raise CeremonyError("CSR-SIGNATURE", "The request is not signed by the key it asks a certificate for.")
-    return SigningRequest(subject, public_key, sha256_hex(public_key), _not_too_much(requested))
+    return SigningRequest(subject, public_key, sha256_hex(public_key), _not_too_much(requested), wants_ca)
 
 
 def problems_with_csr(

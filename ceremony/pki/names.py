@@ -3,6 +3,7 @@
 Names are written as RFC 4514 says: the last relative name of the DER first, so `CN=…,O=…,C=…`.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -31,6 +32,8 @@ _TAKEN_STRINGS = (_ASN1Type.UTF8String, _ASN1Type.PrintableString)
 
 _WRITTEN_TOGETHER = ({"CJK", "HIRAGANA", "KATAKANA"}, {"CJK", "HANGUL"})
 _REHEARSAL = "REHEARSAL"
+# Commas and pluses that no backslash precedes stand between the parts of a name (RFC 4514 section 2).
+_BETWEEN = re.compile(r"(?<!\\)[,+]")
 
 
 def shown_text(text: str) -> str:
@@ -61,6 +64,11 @@ def parse_name(text: str) -> x509.Name:
 def name_text(name: x509.Name) -> str:
     """The name as RFC 4514 writes it. It goes through `shown_text` before anybody sees it."""
     return name.rfc4514_string(_SERIAL_NUMBER_TEXT)
+
+
+def name_parts(text: str) -> frozenset[str]:
+    """The parts of a name in a service's text of it, without regard to their order and the space between: two writers differ in these."""
+    return frozenset(part.strip() for part in _BETWEEN.split(text))
 
 
 def problems_with_name(name: x509.Name) -> list[str]:

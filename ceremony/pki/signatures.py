@@ -26,7 +26,10 @@ def issuer_key(public_key_der: bytes) -> IssuerPublicKey:
 
 def algorithm_for(public_key_der: bytes) -> str:
     """The algorithm this key (SPKI, DER) signs with; the hash is as strong as the curve (RFC 5480 section 4). Raises ValueError."""
-    key = issuer_key(public_key_der)
+    return _algorithm_of(issuer_key(public_key_der))
+
+
+def _algorithm_of(key: IssuerPublicKey) -> str:
     return _OF_RSA if isinstance(key, rsa.RSAPublicKey) else _OF_CURVE[key.curve.name]
 
 
@@ -40,7 +43,12 @@ def signature_holds(public_key_der: bytes, message: bytes, signature: bytes) -> 
 
     Raises ValueError for a key that signs no certificates.
     """
-    key, hashed = issuer_key(public_key_der), hash_of(algorithm_for(public_key_der))
+    return is_signed_by(issuer_key(public_key_der), message, signature)
+
+
+def is_signed_by(key: IssuerPublicKey, message: bytes, signature: bytes) -> bool:
+    """The same for a key that was read before."""
+    hashed = hash_of(_algorithm_of(key))
     try:
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, message, padding.PKCS1v15(), hashed)

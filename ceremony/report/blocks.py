@@ -1,5 +1,6 @@
 """What a report is made of, before it is HTML or PDF. Every text that stands in a block has been escaped."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -43,6 +44,13 @@ class Digest(msgspec.Struct, frozen=True, tag_field="block", tag="digest"):
     label: str
     groups: tuple[str, ...]
     words: tuple[str, ...]
+
+
+class Typed(msgspec.Struct, frozen=True, tag_field="block", tag="typed"):
+    """Words that somebody types from this paper: large, in a frame, lines of four, under a label that says who."""
+
+    label: str
+    lines: tuple[str, ...]
 
 
 class Table(msgspec.Struct, frozen=True, tag_field="block", tag="table"):
@@ -94,7 +102,7 @@ class Happened(msgspec.Struct, frozen=True, tag_field="block", tag="happened"):
     events: tuple[Event, ...]
 
 
-Block = Heading | Paragraph | Box | Facts | Digest | Table | Listing | StepTaken | Happened
+Block = Heading | Paragraph | Box | Facts | Digest | Typed | Table | Listing | StepTaken | Happened
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -125,6 +133,11 @@ def digest_block(label: str, sha256: str) -> Digest:
         tuple(grouped(octets[start : start + 16]) for start in (0, 16)),
         tuple(" ".join(words[start : start + WORDS_A_LINE]) for start in range(0, 32, WORDS_A_LINE)),
     )
+
+
+def typed_block(label: str, words: Sequence[str]) -> Typed:
+    """Words as a block."""
+    return Typed(label, tuple(" ".join(words[start : start + 4]) for start in range(0, len(words), 4)))
 
 
 def escaped(part: _Anything) -> _Anything:

@@ -21,6 +21,7 @@ from ceremony.report.blocks import (
     Paragraph,
     StepTaken,
     Table,
+    Typed,
 )
 
 
@@ -74,6 +75,8 @@ def _block(block: Block) -> Iterable[str]:
         case Digest(label, groups, words):
             yield f'<div class="digest"><p>{escape(label)}</p>'
             yield f"<pre>{escape(_lines(groups))}</pre><pre>{escape(_lines(words))}</pre></div>"
+        case Typed(label, lines):
+            yield f'<div class="box typed"><p><strong>{escape(label)}</strong></p><pre>{escape(_lines(lines))}</pre></div>'
         case Table():
             yield from _table(block)
         case Listing(lines):

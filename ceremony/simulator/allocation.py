@@ -28,9 +28,12 @@ def assign(state: DpsState, group: EnrollmentGroup, registration_id: str, leaf_s
             hub, keeps_data = _allocated_hub(state, group, key), policy["migrateDeviceData"]
             substatus = _substatus(keeps_data, hub == before.assigned_hub)
         old = state.devices.pop((before.assigned_hub, key), None)
-    device = HubDevice(registration_id, hub, leaf_sha256, twin=_initial_twin(group))
+    is_edge = bool((group.record.get("capabilities") or {}).get("iotEdge"))
+    device = HubDevice(registration_id, hub, leaf_sha256, is_edge=is_edge, twin=_initial_twin(group))
     if old is not None:
-        device.is_enabled = old.is_enabled or old.hub != hub
+        if old.hub == hub:
+            device.is_enabled, device.status_reason, device.status_updated = old.is_enabled, old.status_reason, old.status_updated
+            device.generation = old.generation
         if keeps_data:
             device.twin, device.telemetry = old.twin, old.telemetry
     state.devices[hub, key] = device

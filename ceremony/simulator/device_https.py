@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from ceremony.simulator.errors import Refused, service_body
 from ceremony.simulator.exchange import Answer, Request
-from ceremony.simulator.registration import NOT_OURS, RETRY_AFTER, lookup, operation, register
+from ceremony.simulator.registration import NOT_OURS, RETRY_AFTER, as_told, lookup, operation, register
 from ceremony.simulator.state import DpsState
 
 VERSIONS = ("2019-03-31", "2021-06-01", "2021-10-01")
@@ -36,8 +36,11 @@ class DeviceFace:
         raise Refused(404, 404000, f"There is no {request.method} {request.path}.")
 
     def refusal(self, refused: Refused, request: Request) -> Answer:
-        """ProvisioningServiceErrorDetails, its number also in a header."""
-        return Answer(refused.status, service_body(refused, self._state.now()), {"x-ms-error-code": str(refused.number)})
+        """ProvisioningServiceErrorDetails without `info`, as users report it of devices; its number also in a header."""
+        told = as_told(self._state, refused)
+        body = service_body(told, self._state.now())
+        del body["info"]
+        return Answer(told.status, body, {"x-ms-error-code": str(told.number)})
 
     def _register(self, request: Request, registration_id: str) -> Answer:
         _same_id(request, registration_id)

@@ -36,7 +36,10 @@ class DpsSession:
         named = _USER_NAME.fullmatch(packet.user_name or "")
         if named is None:
             return Refusal.USER_NAME
-        if named["scope"] != self._state.id_scope or named["id"] != packet.client_id:
+        if named["scope"] != self._state.id_scope:
+            # azure-iot-sdk-python issue 670: an unknown id scope is answered so, and not with a refusal.
+            return Refusal.SERVER_UNAVAILABLE
+        if named["id"] != packet.client_id:
             return Refusal.NOT_AUTHORIZED
         self._registration_id, self._api_version = packet.client_id, named["version"]
         return Refusal.ACCEPTED

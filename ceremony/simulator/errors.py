@@ -54,3 +54,9 @@ def certificates_body(refused: Refused, now: datetime) -> dict[str, Any]:
 def manager_body(refused: Refused, code: str) -> dict[str, Any]:
     """What Azure Resource Manager itself answers, in front of the service."""
     return {"error": {"code": code, "message": refused.message}}
+
+
+def hub_body(refused: Refused, name: str, now: datetime) -> dict[str, Any]:
+    """What a hub's registry answers, as recorded of the live service (Azure/azure-sdk-for-net, its recorded tests of IoT Hub)."""
+    told = f"Tracking ID:{uuid.uuid4().hex}-G:0-TimeStamp:{now:%m/%d/%Y %H:%M:%S}"
+    return {"Message": f"ErrorCode:{name};{refused.message}", "ExceptionMessage": told}

@@ -61,11 +61,18 @@ class Exchange:
     by_fault: bool = False
 
 
+MOST_KEPT = 1000
+"""Requests that a log keeps, unless it keeps all."""
+
+
 @dataclass
 class Log:
-    """Every request and its answer, oldest first, of all faces."""
+    """Requests and their answers, oldest first, of all faces: the newest MOST_KEPT, or all of them with `keeps_all`."""
 
+    keeps_all: bool = False
     exchanges: list[Exchange] = field(default_factory=list)
+    count: int = 0
+    """How many there were."""
     after_each: Callable[[], None] | None = None
     """Called after each request, never twice at the same time."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -74,6 +81,9 @@ class Log:
         """One more line. May be called from any thread that does not hold the state's lock."""
         with self._lock:
             self.exchanges.append(exchange)
+            self.count += 1
+            if not self.keeps_all:
+                del self.exchanges[:-MOST_KEPT]
             if self.after_each is not None:
                 self.after_each()
 

@@ -9,6 +9,8 @@ from time import monotonic
 from typing import Literal
 
 Drop = Literal["", "before", "after"]
+FACES = ("arm", "service", "device", "hub")
+"""What a fault may be for: the control plane, the service API, the device API, the registries of the hubs."""
 
 
 @dataclass
@@ -18,7 +20,7 @@ class Fault:
     `status` is answered in place of a result (0: none), with `Retry-After: retry_after` seconds unless that is None.
     `drop` cuts the connection before the request took effect, or after it did (the answer is lost).
     It lets `skip` fitting requests pass, and then strikes `times` times. A fit: `method` the same or "", `part` anywhere in
-    the path ("" is anywhere), `face` one of "arm", "service", "device" or "".
+    the path ("" is anywhere), `face` one of FACES or "".
     """
 
     status: int = 0
@@ -80,7 +82,7 @@ class Faults:
     def strike(self, face: str, method: str, path: str) -> Fault | None:
         """The first fault that fits this request and is due; counts it. One that only passes is counted too."""
         with self._lock:
-            if self.most_a_minute and face != "device":
+            if self.most_a_minute and face in ("arm", "service"):
                 wait = self._wait_for_a_place(monotonic())
                 if wait:
                     return Fault(status=429, retry_after=wait)

@@ -1,4 +1,5 @@
 """A small IoT Hub over MQTT: connect, twin, telemetry, by Microsoft's page "Communicate with an IoT hub using the MQTT protocol".
+Its registry is hub_registry.py.
 
 It takes subscriptions to messages from the cloud, direct methods and changes of desired properties, and never has any to deliver.
 """

@@ -102,6 +102,7 @@ class MqttServer:
         self._listeners = [_Listener(host, sockets[0], partial(DpsSession, state, faults, record))]
         for hub, bound in zip(self.hubs, sockets[1:], strict=True):
             self._listeners.append(_Listener(hub, bound, partial(HubSession, state, hub)))
+        self._at_hub = dict(zip(self.hubs, self._listeners[1:], strict=True))
 
     def start(self) -> None:
         """Answers from now on, in a thread of its own."""
@@ -115,6 +116,22 @@ class MqttServer:
             self._thread.join()
         for listener in self._listeners:
             listener.socket.close()
+
+    def is_open(self, hub: str, device_id: str) -> bool:
+        """Whether this device is connected to this hub now. May be called from any thread."""
+        return device_id in self._at_hub[hub].clients
+
+    def drop(self, hub: str, device_id: str) -> None:
+        """Ends the connection of this device to this hub, if there is one. May be called from any thread, and does not wait."""
+        if self._loop is not None and self._thread.is_alive():
+            with suppress(RuntimeError):  # the loop has ended between the look and the call
+                self._loop.call_soon_threadsafe(self._abort, self._at_hub[hub], device_id)
+
+    @staticmethod
+    def _abort(listener: _Listener, device_id: str) -> None:
+        writer = listener.clients.get(device_id)
+        if writer is not None:
+            writer.transport.abort()
 
     def _run(self) -> None:
         asyncio.run(self._serve())

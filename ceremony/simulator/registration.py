@@ -5,7 +5,8 @@ first certificate with an enrollment group decides; a disabled group refuses, wh
 pinned when the device was registered, and asks no group: disabling one does not cut off the devices it let in.
 
 Chains are DER, leaf first, as the device sent them: a certificate that it did not send is not looked for elsewhere.
-Messages begin with the service's words where those are known, and go on with what the simulator found.
+Messages begin with the service's words where those are known, and go on with what the simulator found
+(not with `state.explains_refusals` off).
 """
 
 import re
@@ -31,6 +32,8 @@ NOT_OURS = 401002
 """The service's number for a chain that it does not take (azure-iot-sdk-c issues 273 and 437, azure-iot-sdk-java issue 573)."""
 DISABLED = 401003
 """Our number for a disabled enrollment: nobody could look at the service's own."""
+UNAUTHORIZED = "IotHubUnauthorizedAccess"
+"""The service's words when it gives no reason at all (azure-iot-sdk-csharp issue 907)."""
 RETRY_AFTER = 1
 """Seconds after which a device may ask how its registration stands."""
 LONGEST_CHAIN = 10
@@ -71,11 +74,10 @@ def register(state: DpsState, chain: Sequence[bytes], registration_id: str, now:
         except Refused as refused:
             if state.refuses_at_once or refused.status != 401:
                 raise
-            failure = _failure(refused, registration_id, now)
-            state.operations[operation_id] = registration_id.lower()
-            state.failed_operations[operation_id] = failure
+            failure = _failure(as_told(state, refused), registration_id, now)
+            state.remember_operation(operation_id, registration_id, failure)
             return Outcome(operation_id, None, failure)
-        state.operations[operation_id] = registration_id.lower()
+        state.remember_operation(operation_id, registration_id, None)
         return Outcome(operation_id, registration)
 
 
@@ -115,6 +117,15 @@ def refused_connection(state: DpsState, hub: str, device_id: str, chain: Sequenc
         except Refused as refused:
             return refused.message
         return ""
+
+
+def as_told(state: DpsState, refused: Refused) -> Refused:
+    """The refusal as a device hears it: with `state.explains_refusals` off, of a 401 only the service's own words."""
+    if state.explains_refusals or refused.status != 401:
+        return refused
+    if refused.number == DISABLED:
+        return Refused(401, NOT_OURS, UNAUTHORIZED)
+    return Refused(401, refused.number, refused.message.partition(". ")[0].removesuffix(".") + ".")
 
 
 def registration_result(registration: Registration) -> dict[str, Any]:

@@ -15,11 +15,18 @@ from typing import Any
 MOST_CERTIFICATES = 25
 MOST_GROUPS = 100
 """Limits of one service (azure-dps.md, from Microsoft's page of limits): CA certificates, X.509 enrollment groups."""
+MOST_OPERATIONS = 10_000
+"""Registrations that devices may ask about, of a simulator that runs for long."""
 
 
 def new_etag() -> str:
     """An etag that was never given out before, bare. The service API writes it with quotes of its own inside the JSON."""
     return str(uuid.uuid4())
+
+
+def new_generation() -> str:
+    """18 digits, as a hub tells generations of a device id apart."""
+    return f"{secrets.randbelow(9 * 10**17) + 10**17}"
 
 
 def new_verification_code() -> str:
@@ -87,12 +94,20 @@ class Registration:
 
 @dataclass
 class HubDevice:
-    """A device identity of a hub. `leaf_sha256` was pinned when the device was registered."""
+    """A device identity of a hub. `leaf_sha256` was pinned when the device was registered; `etag` is bare here.
+
+    `generation` tells it from another of the same id, before or after it. `status_updated` is None until the status was changed.
+    """
 
     device_id: str
     hub: str
     leaf_sha256: str
     is_enabled: bool = True
+    status_reason: str | None = None
+    status_updated: datetime | None = None
+    is_edge: bool = False
+    etag: str = field(default_factory=new_etag)
+    generation: str = field(default_factory=new_generation)
     twin: dict[str, Any] = field(default_factory=dict)
     telemetry: list[tuple[str, bytes]] = field(default_factory=list)
     """Topic and payload of each message."""
@@ -118,6 +133,8 @@ class DpsState:
     """Whether an enrollment group is given out with its certificates, or with their `info` alone: nobody could confirm which."""
     refuses_at_once: bool = True
     """Whether a device that is not let in hears 401 at once, or 202 and then a result `failed`: both were seen at the service."""
+    explains_refusals: bool = True
+    """Whether a device hears why it is not let in, or only what the service itself was seen to say."""
     clock: Callable[[], datetime] = utc_now
     certificates: dict[str, UploadedCertificate] = field(default_factory=dict)
     groups: dict[str, EnrollmentGroup] = field(default_factory=dict)
@@ -127,6 +144,16 @@ class DpsState:
     """Of those that failed: the result (DeviceRegistrationResult as JSON), by operation."""
     devices: dict[tuple[str, str], HubDevice] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
+
+    def remember_operation(self, operation_id: str, registration_id: str, failure: dict[str, Any] | None) -> None:
+        """An operation that a device may ask about, and its result where it failed. The oldest one over MOST_OPERATIONS is forgotten."""
+        self.operations[operation_id] = registration_id.lower()
+        if failure is not None:
+            self.failed_operations[operation_id] = failure
+        if len(self.operations) > MOST_OPERATIONS:
+            oldest = next(iter(self.operations))
+            del self.operations[oldest]
+            self.failed_operations.pop(oldest, None)
 
     def now(self) -> datetime:
         """The service's time."""

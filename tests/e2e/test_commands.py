@@ -39,7 +39,6 @@ def test_unknown_commands_and_those_that_are_not_built() -> None:
     assert unknown.code == 2 and "did you mean 'verify'?" in unknown.err and unknown.out == ""
     for command in NOT_BUILT:
         refused(ceremony(command, "anything"), 7, "NOT-BUILT")
-    refused(ceremony("online", "disable", "alpha.1", "--hub", "hub.example"), 7, "NOT-BUILT")
 
 
 @pytest.mark.parametrize("command", [["status"], ["disable", "alpha.1"], ["retire", "alpha.1"]])

@@ -29,6 +29,7 @@ def test_without_a_terminal_it_runs_and_says_how_to_verify(tmp_path: Path) -> No
         assert subprocess.run(["sh", "-c", line], capture_output=True, check=False, cwd=ROOT).returncode == 0, line
     refused(ceremony("demo", "--out", tmp_path / "demo"), 2, "FILE-EXISTS")
     goes_on_through_azures_side(ended.err, tmp_path / "demo")
+    ends_with_a_device_at_its_hub(ended.err, tmp_path / "demo")
 
 
 def goes_on_through_azures_side(said: str, out: Path) -> None:
@@ -41,12 +42,31 @@ def goes_on_through_azures_side(said: str, out: Path) -> None:
     assert places == sorted(places)
     receipts, torn = read_receipts((out / "receipts.jsonl").read_bytes())
     kinds = [receipt.kind for receipt in receipts]
-    assert (kinds, torn) == (["certificate-uploaded", "code-issued", "certificate-verified", "group-made", "group-made"], 0)
+    assert (kinds, torn) == (
+        ["certificate-uploaded", "code-issued", "certificate-verified", "group-made", "group-made", "group-disabled"],
+        0,
+    )
     bundle = out / "ceremony" / "bundles" / "2"
     proof = x509.load_pem_x509_certificate((bundle / "proof-of-possession/example-dps/example-root-g1.cert.pem").read_bytes())
     assert proof.subject.rfc4514_string() == f"CN={receipts[1].data['verification_code']}"
     (verify,) = re.findall(r"^   \$ (ceremony verify .* --receipts .*)$", said, re.MULTILINE)
     assert ceremony(*verify.split()[1:]).code == 0
+
+
+def ends_with_a_device_at_its_hub(said: str, out: Path) -> None:
+    """Issued, registered, connected from the cache, the intermediate disabled: another device stays out, the first still connects."""
+    told = [
+        "ceremony factory issue", "sensor-1.chain.pem", "ceremony device register", "hub        127.0.", "connected to 127.0.",
+        "ceremony online disable alpha.1", "sensor-2", "Code: DEVICE-GROUP-DISABLED", "connected to 127.0.",
+    ]  # fmt: skip
+    place = said.index("7. The factory")
+    for text in told:
+        place = said.index(text, place) + len(text)
+    assert said.count("known from the cache") == 2
+    bundle = out / "ceremony" / "bundles" / "2"
+    (root,) = (bundle / "root").iterdir()
+    (chain,) = out.rglob("sensor-1.chain.pem")
+    openssl("verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", root, "-untrusted", chain, chain)
 
 
 def test_in_a_terminal_the_app_plays_and_any_key_takes_over(tmp_path: Path) -> None:
@@ -73,7 +93,7 @@ def test_in_a_terminal_the_app_plays_and_any_key_takes_over(tmp_path: Path) -> N
 def test_watched_without_a_fit_terminal_it_says_why_and_runs(tmp_path: Path) -> None:
     with terminal(tmp_path / "tmux", "demo", "--out", tmp_path / "demo", environ={"TERM": "dumb"}) as tmux:
         assert tmux.exit_code() == 0
-        tmux.until("Nothing is other than it should be.")
+        tmux.until("known from the cache; a message sent, the twin read")
         assert "Verdict: GOOD" in tmux.raw.read_text()
         assert "Unattended: TERM is dumb." in tmux.raw.read_text()
         assert "\x1b[" not in tmux.raw.read_text()

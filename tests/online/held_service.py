@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from ceremony.cli import _run
+from ceremony.crossing.verified import VerifiedBundle, verified_bundle
 from ceremony.online.answered import Patience
 from ceremony.online.apply import Applied, apply_plan
 from ceremony.online.config import GroupDefaults, OnlineConfig
 from ceremony.online.credentials import SimulatorCredential
 from ceremony.online.plan import Plan, make_plan
 from ceremony.online.receipts import Receipt, Receipts, read_receipts
-from ceremony.online.verified import VerifiedBundle, verified_bundle
 from ceremony.online.world import Service, connected
 from ceremony.simulator import certificates
 from ceremony.simulator.server import Simulator
@@ -69,13 +69,14 @@ class HeldService:
             f'format = 1\nsubscription = "{self.state.subscription_id}"\nresource_group = "{self.state.resource_group}"\n'
             f'service = "{SERVICE}"\n[groups]\n{groups}\n'
             f'[simulator]\nendpoint = "{endpoint or self.simulator.arm_url}"\nca_file = "{self.simulator.ca_file}"\n'
+            f"hub_port = {self.simulator.hub_port}\n"
         )
 
     def config(self, groups: GroupDefaults = GroupDefaults()) -> OnlineConfig:  # noqa: B008 - frozen
         """The same settings as a value."""
         state, there = self.state, self.simulator
         config = OnlineConfig(state.subscription_id, state.resource_group, SERVICE, groups=groups)
-        return replace(config, endpoint=there.arm_url, ca_file=there.ca_file)
+        return replace(config, endpoint=there.arm_url, ca_file=there.ca_file, hub_port=there.hub_port)
 
     def run(self, *arguments: Any) -> Ran:
         """`ceremony online ...` with these settings."""
@@ -177,5 +178,5 @@ def simulated(folder: Path, **facts: Any) -> Iterator[HeldService]:
     """A simulator of its own with a held ceremony before it."""
     place = folder / "simulator"
     place.mkdir(parents=True)
-    with Simulator(place, state=DpsState(service_name=SERVICE)) as simulator:
+    with Simulator(place, state=DpsState(service_name=SERVICE), keeps_all=True) as simulator:
         yield HeldService(folder, simulator, **facts)

@@ -57,13 +57,14 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     told = problems(
         tmp_path,
         'format = 2\nsubscripton = "x"\nresource_group = "r g"\nservice = "a"\ncloud = "usgovernment"\nauth = "azurecli"\n'
-        '[groups]\nallocaton = "hashed"\nhubs = ["a", "a"]\niot_edge = 1\n[simulator]\nendpoint = "https://127.0.0.1:1"\n',
+        '[groups]\nallocaton = "hashed"\nhubs = ["a", "a"]\niot_edge = 1\n[simulator]\nendpoint = "https://127.0.0.1:1"\n'
+        "hub_port = 65536\n",
     )
     for part in (
         "format must be 1", "unknown key subscripton (nearest: subscription)", "resource_group must be", "service must be",
         "cloud must be one of public, us-government, china (nearest: us-government)", "auth must be one of", "(nearest: azure-cli)",
         "unknown key groups.allocaton (nearest: allocation)", "groups.hubs must be", "groups.iot_edge must be true or false",
-        "simulator needs endpoint and ca_file",
+        "simulator needs endpoint and ca_file", "simulator.hub_port must be the number of a port",
     ):  # fmt: skip
         assert part in told
 
@@ -72,7 +73,7 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     ("groups", "told"),
     [
         ('allocation = "static"', "static needs exactly one"),
-        ('allocation = "custom"', "custom allocation is not built"),
+        ('allocation = "custom"', 'custom allocation is not built, for the address of its webhook holds a key'),
         ('allocation = "geolatency"', "(nearest: geoLatency)"),
         ("[groups.initial_twin]\ntag = {}", "unknown key groups.initial_twin.tag (nearest: tags)"),
         ("[groups.initial_twin.desired]\nevery = 1.5", "float has no place"),

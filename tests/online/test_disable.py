@@ -9,6 +9,7 @@ from ceremony.online.disable import disable_group
 from ceremony.online.receipts import NO_BUNDLE, read_receipts
 from ceremony.simulator import groups
 from ceremony.simulator.faults import Drop, Fault
+from tests.online.disabling import enabled
 from tests.online.factory_service import Factories
 from tests.online.held_service import AT_ONCE, QUICK, ROOT_NAME, HeldService, Ran
 from tests.simulator.api_description import problems_with
@@ -16,10 +17,6 @@ from tests.simulator.api_description import problems_with
 
 def disable(held: HeldService, name: str = "alpha.1", *more: str) -> Ran:
     return held.run("disable", name, "--receipts", held.folder / "receipts.jsonl", *more)
-
-
-def enabled(held: HeldService, name: str = "alpha.1") -> bool:
-    return held.state.groups[name].is_enabled
 
 
 def test_new_devices_are_refused_others_come_in_and_those_that_are_in_still_connect(held: HeldService) -> None:
@@ -52,7 +49,9 @@ def test_it_needs_neither_bundle_nor_receipts_and_leaves_a_receipt(held: HeldSer
     Factories(held)
     group = held.state.groups["alpha.1"]
     before = groups.shown(held.state, group)
-    assert json.loads(disable(held, "alpha.1", "--json").out) == {"format": 1, "group": "alpha.1", "how": "done", "registrations": []}
+    assert json.loads(disable(held, "alpha.1", "--json").out) == {
+        "format": 1, "group": "alpha.1", "how": "done", "registrations": [], "hubs": [],
+    }  # fmt: skip
     (receipt,) = held.receipts()
     assert (receipt.kind, receipt.prev, receipt.data["bundle"], receipt.data["how"]) == ("group-disabled", NO_BUNDLE, None, "done")
     assert receipt.data["request_id"] and receipt.data["etag_before"] != receipt.data["etag_after"]
@@ -162,14 +161,6 @@ def test_all_of_many_registrations_are_listed(held: HeldService) -> None:
     for number in range(1, 250):
         held.state.registrations[f"d-{number}"] = replace(known, registration_id=f"d-{number}", device_id=f"d-{number}")
     assert len(disable(held).out.splitlines()) == 250
-
-
-def test_devices_at_the_hub_are_not_built(held: HeldService) -> None:
-    held.settled()
-    held.simulator.requests.clear()
-    ran = disable(held, "alpha.1", "--hub", "hub.example")
-    assert (ran.code, "NOT-BUILT" in ran.err) == (7, True)
-    assert held.simulator.requests == [] and enabled(held)
 
 
 def test_a_service_that_shows_no_certificates(held: HeldService) -> None:

@@ -1,12 +1,14 @@
 """The connection cut at each request in turn: `apply` again ends in the same state, no duplicate, receipts complete."""
 
 import copy
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ceremony.errors import CeremonyError
 from ceremony.online.answered import Patience
+from ceremony.online.config import GroupDefaults
 from ceremony.online.plan import Plan, make_plan
 from ceremony.online.receipts import Receipts
 from ceremony.simulator import groups
@@ -173,3 +175,38 @@ def test_other_operator_who_wants_something_else_stops_the_apply(held: HeldServi
             held.apply(service, plan)
     assert stopped.value.code == "AZURE-CONFLICT"
     assert held.state.groups["alpha.1"].record["allocationPolicy"] == "geoLatency"
+
+
+def test_an_emergency_meanwhile_is_not_undone(held: HeldService) -> None:
+    """A group is disabled by somebody between our GET and our PUT of a change to it."""
+    held.settled()
+    group = held.state.groups["alpha.1"]
+    groups.put(held.state, "alpha.1", groups.shown(held.state, group) | {"allocationPolicy": "geoLatency"}, groups.quoted(group.etag))
+    with held.connected() as service:
+        plan = held.plan_2(service)
+        assert [action.name for action in plan.changes] == ["alpha.1"]
+
+        def emergency() -> None:
+            made = held.simulator.requests[-1].request
+            there = held.state.groups["alpha.1"]
+            if made.method == "GET" and made.path.endswith("alpha.1") and there.is_enabled:
+                with held.state.lock:
+                    body = groups.shown(held.state, there) | {"provisioningStatus": "disabled"}
+                    groups.put(held.state, "alpha.1", body, groups.quoted(there.etag))
+
+        held.simulator.log.after_each = emergency
+        with pytest.raises(CeremonyError) as stopped:
+            held.apply(service, plan)
+    assert stopped.value.code == "AZURE-CONFLICT"
+    assert not held.state.groups["alpha.1"].is_enabled
+
+
+def test_long_texts_of_the_service_do_not_break_the_receipts(held: HeldService, monkeypatch: pytest.MonkeyPatch) -> None:
+    held.settled()
+    group = held.state.groups["alpha.1"]
+    twin = {"tags": {"x": "y" * 70_000}, "properties": {"desired": {}}}
+    groups.put(held.state, "alpha.1", groups.shown(held.state, group) | {"initialTwin": twin}, groups.quoted(group.etag))
+    monkeypatch.setattr("ceremony.simulator.http_server.uuid", SimpleNamespace(uuid4=lambda: "i" * 60_000))
+    with held.connected(groups=GroupDefaults(initial_twin={"tags": {"x": "z" * 70_000}, "properties": {"desired": {}}})) as service:
+        held.apply(service, held.plan_2(service))
+    assert [line.data["name"] for line in held.receipts()[-2:]] == ["alpha.1", "beta.1"]

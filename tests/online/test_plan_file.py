@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -30,12 +31,45 @@ def test_plan_whose_pin_was_changed(held: HeldService) -> None:
     stopped(lambda: refuse_other_files(other, held.verified_2()), "PLAN-FILE-CHANGED")
 
 
+ROOT_FILE = f"root/{ROOT_NAME}.cert.pem"
+
+
+@pytest.mark.parametrize(
+    ("number", "changes"),
+    [
+        (1, {"file": ROOT_FILE}),  # a group of the root: whatever the root signs would come in
+        (1, {"secondary": ROOT_FILE}),
+        (1, {"file": "intermediates/beta.1.cert.pem"}),
+        (1, {"secondary": "intermediates/alpha.1.cert.pem"}),
+        (1, {"settings": {"attestation": {"type": "x509", "x509": {"caReferences": {"primary": ROOT_NAME}}}}}),
+        (1, {"settings": {"enrollmentGroupId": "beta.1"}}),
+        (1, {"name": "gamma.1"}),
+        (0, {"kind": "upload"}),
+        (0, {"sign": "+"}),
+        (0, {"name": "another-root"}),
+        (0, {"kind": "self-attest", "file": "intermediates/alpha.1.cert.pem"}),
+    ],
+)
+def test_plan_that_was_changed_into_what_no_plan_does(held: HeldService, number: int, changes: dict[str, Any]) -> None:
+    """Well-formed, with true digests: only what it would do is not what `plan` ever writes."""
+    held.proved()
+    value = json.loads(plan_bytes(plan_2(held)))
+    files = {path: found.sha256 for path, found in held.verified_2().files.items()}
+    pins = {key: {"path": path, "sha256": files[path]} for key, path in changes.items() if key in ("file", "secondary")}
+    value["actions"][number] |= {**changes, **pins}
+    changed = read_plan(canonical_json(value) + b"\n")
+    held.simulator.requests.clear()
+    stopped(lambda: apply(held, changed), "PLAN-BROKEN")
+    assert {made.request.method for made in held.simulator.requests} == {"GET"}
+    assert held.state.groups == {} and not held.state.certificates[ROOT_NAME].is_verified
+
+
 def test_bundle_that_changed_after_the_plan(held: HeldService) -> None:
     plan = held.folder / "plan-1"
     held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1, "-o", plan)
     place = held.bundle_1 / f"root/{ROOT_NAME}.cert.pem"
     place.write_bytes(place.read_bytes() + b"\n")
-    refused(held.run("apply", plan), "ONLINE-BUNDLE-REFUSED", 1)
+    refused(held.run("apply", plan), "BUNDLE-REFUSED", 1)
 
 
 @pytest.mark.parametrize("spoilt", [b"", b"{}\n", b"not json\n", b'{"format":2}\n', b"\xff\n"])

@@ -1,11 +1,12 @@
 """The chain of receipts: what is written is on the disk, what was changed is found, one writer at a time."""
 
+import fcntl
 from pathlib import Path
 
 import pytest
 
 from ceremony.errors import CeremonyError
-from ceremony.online.receipts import NO_BUNDLE, Receipts, read_receipts
+from ceremony.online.receipts import NO_BUNDLE, Receipts, read_receipts, receipts_in
 
 START, TIME = "ab" * 32, "2026-11-24T12:00:00Z"
 
@@ -94,3 +95,36 @@ def test_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(CeremonyError) as caught:
         Receipts(tmp_path / "none" / "receipts.jsonl", START)
     assert (caught.value.code, int(caught.value.exit_code)) == ("RECEIPTS-UNWRITABLE", 2)
+
+
+def test_file_that_another_took_away_between_opening_and_locking_is_not_written_into_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, lock = tmp_path / "receipts.jsonl", fcntl.flock
+
+    def taken_away(descriptor: int, how: int) -> None:
+        path.unlink()
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", taken_away)
+    with pytest.raises(CeremonyError) as caught:
+        Receipts(path, START)
+    assert caught.value.code == "RECEIPTS-IN-USE"
+    monkeypatch.undo()
+    with Receipts(path, START) as receipts:
+        receipts.append("group-made", TIME, {"name": "one"})
+    assert len(receipts_in(path)[0]) == 1
+
+
+def test_what_is_no_file_and_what_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    assert receipts_in(tmp_path / "none.jsonl") == ([], 0)
+    with pytest.raises(CeremonyError) as caught:
+        receipts_in(tmp_path)
+    assert caught.value.code == "RECEIPTS-UNREADABLE"
+    monkeypatch.setattr("ceremony.online.receipts.LARGEST_FILE", path.stat().st_size - 1)
+    with pytest.raises(CeremonyError) as caught:
+        receipts_in(path)
+    assert caught.value.code == "RECEIPTS-BROKEN"
+    with pytest.raises(CeremonyError) as caught:
+        Receipts(path, START)
+    assert caught.value.code == "RECEIPTS-BROKEN"

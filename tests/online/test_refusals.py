@@ -13,8 +13,9 @@ from ceremony.online.plan import make_plan
 from ceremony.online.receipts import Receipts
 from ceremony.simulator import certificates, groups
 from ceremony.simulator.errors import Refused
-from ceremony.simulator.faults import Fault
+from ceremony.simulator.faults import Drop, Fault
 from tests.crossing.held_ceremony import first_session, whole_ceremony
+from tests.online.azure_stand_in import names_service_host
 from tests.online.held_service import AT_ONCE, QUICK, ROOT_NAME, SERVICE, HeldService, simulated
 from tests.online.refusals import apply, plan_2, refused, stopped
 from tests.simulator.chains import issue
@@ -24,7 +25,7 @@ from tests.simulator.chains import issue
 
 def test_other_fingerprint_than_the_paper_says(held: HeldService) -> None:
     other = "0" * 64
-    told = refused(held.run("plan", held.bundle_1, "--fingerprint", other), "ONLINE-BUNDLE-REFUSED", 1)
+    told = refused(held.run("plan", held.bundle_1, "--fingerprint", other), "BUNDLE-REFUSED", 1)
     assert "fingerprint" in told
     assert held.simulator.requests == []
 
@@ -37,7 +38,7 @@ def test_part_of_a_fingerprint(held: HeldService) -> None:
 def test_bundle_with_another_root_in_it(held: HeldService) -> None:
     path = f"root/{ROOT_NAME}.cert.pem"
     (held.bundle_1 / path).write_bytes(first_session(held.folder / "other").artifacts[path])
-    refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "ONLINE-BUNDLE-REFUSED", 1)
+    refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "BUNDLE-REFUSED", 1)
     assert held.simulator.requests == []
 
 
@@ -67,8 +68,11 @@ def test_simulator_elsewhere_than_on_this_machine(held: HeldService, endpoint: s
     refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "ONLINE-NOT-LOOPBACK", 7)
 
 
-def test_simulator_that_points_elsewhere_gets_no_second_call(held: HeldService) -> None:
-    held.simulator._servers[0].face.service_host = "dps.example.org:443"  # type: ignore[union-attr]  # the face of ARM has it
+@pytest.mark.parametrize(
+    "host", ["dps.example.org:443", "127.0.0.1:443@example.org", "127.0.0.1:443/@example.org:1", "example.org/127.0.0.1:443", "127.0.0.1"]
+)
+def test_simulator_that_points_elsewhere_gets_no_second_call(held: HeldService, host: str) -> None:
+    names_service_host(held.simulator, host)
     refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "ONLINE-NOT-LOOPBACK", 7)
     assert len(held.simulator.requests) == 1
 
@@ -199,6 +203,14 @@ def test_names_that_the_service_does_not_take(tmp_path: Path) -> None:
         assert "ends.with.a.dot." in stopped(lambda: plan_2(held), "ONLINE-NAME").what
 
 
+@pytest.mark.parametrize("label", ["x" * 65, "two words", "under/score", "..", "", "r\u00f8t"])
+def test_a_root_label_that_can_not_be_a_certificates_name(held: HeldService, label: str) -> None:
+    with held.connected() as service:
+        bundle = replace(held.verified_1(), label=label)
+        stopped(lambda: make_plan(bundle, service.config, service.observe()), "ONLINE-NAME")
+    assert {made.request.method for made in held.simulator.requests} <= {"GET", "POST"}
+
+
 def test_flags_that_name_nothing(held: HeldService) -> None:
     held.proved()
     for option in (["--enable", "gamma.1"], ["--self-attest", "another-root"]):
@@ -210,6 +222,19 @@ def test_hub_that_is_not_linked(held: HeldService) -> None:
     held.settings('hubs = ["elsewhere.example.org"]')
     told = refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "ONLINE-CONFIG", 2)
     assert "elsewhere.example.org, which is not linked to the service (127.0.0.2)" in told
+
+
+# shared keys
+
+
+def test_a_service_without_shared_keys_is_all_the_same_to_us_and_one_with_them_is_told(held: HeldService) -> None:
+    for off in (False, True):
+        held.state.disable_local_auth = off
+        ran = held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1)
+        assert (ran.code, "takes shared access keys too" in ran.err) == (0, not off)
+    held.settled()
+    assert all(made.request.headers["authorization"] == "Bearer ..." for made in held.simulator.requests)
+    assert not any("listkeys" in made.request.path.lower() for made in held.simulator.requests)
 
 
 # the proof and the clocks
@@ -229,8 +254,9 @@ def test_proof_for_another_code_is_refused_here_where_the_receipts_know_the_code
     held.upload()
     held.second_session(code="A" * 48)
     code, etag = held.code(), held.state.certificates[ROOT_NAME].etag
+    named = {"service": SERVICE, "name": ROOT_NAME}
     with Receipts(held.folder / "receipts.jsonl", held.fingerprint_1) as receipts:
-        receipts.append("code-issued", "2026-11-24T12:00:00Z", {"name": ROOT_NAME, "verification_code": code, "etag_after": etag})
+        receipts.append("code-issued", "2026-11-24T12:00:00Z", {**named, "verification_code": code, "etag_after": etag})
     plan = plan_2(held)
     held.simulator.requests.clear()
     caught = stopped(lambda: apply(held, plan), "AZURE-PROOF-REFUSED")
@@ -312,6 +338,18 @@ def test_nobody_listens(held: HeldService) -> None:
     with pytest.raises(AzureFailure) as caught, held.connected(AT_ONCE):
         pass
     assert (caught.value.code, int(caught.value.exit_code)) == ("AZURE-UNREACHABLE", 4)
+
+
+@pytest.mark.parametrize("drop", ["before", "after"])
+def test_a_connection_lost_at_any_request_of_a_look_is_made_again(held: HeldService, drop: Drop) -> None:
+    for command in (("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), ("status",)):
+        for nth in range(1, 5):
+            held.simulator.requests.clear()
+            held.simulator.faults.cut(nth, drop)
+            assert held.run(*command).code == 0
+            assert len(held.simulator.requests) == (4 if nth < 4 else 3)
+            held.simulator.faults.clear()
+            held.move_clock(timedelta())
 
 
 def test_a_write_that_took_effect_and_lost_its_answer_is_no_failure(held: HeldService) -> None:

@@ -1,6 +1,8 @@
 """`ceremony online request --dps`: the code fetched, used again while it is good, asked for anew only when told so."""
 
+import copy
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from ceremony.errors import CeremonyError
 from ceremony.online.receipts import Receipt, Receipts
 from ceremony.online.request_code import fetch_code
 from ceremony.simulator import certificates
-from ceremony.simulator.faults import Fault
+from ceremony.simulator.faults import Drop, Fault
 from tests.crossing.held_ceremony import new_csr
 from tests.online.held_service import AT_ONCE, ROOT_NAME, SERVICE, HeldService, Ran
 from tests.simulator.api_description import problems_with
@@ -108,6 +110,46 @@ def test_an_answer_that_was_lost_says_what_to_do(held: HeldService) -> None:
     assert packed(held, "request-1").proofs[0].verification_code == current_code(held)
 
 
+@pytest.mark.parametrize("drop", ["before", "after"])
+def test_cut_at_each_request_no_second_code_is_asked_for_unasked(held: HeldService, drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+    held.upload()
+    receipts, uploaded = (held.folder / "receipts.jsonl").read_bytes(), held.state.certificates[ROOT_NAME]
+    asked: list[str] = []
+    generate = certificates.generate_code
+
+    def counted(*given: Any) -> None:
+        generate(*given)
+        asked.append("code")
+
+    monkeypatch.setattr(certificates, "generate_code", counted)
+
+    def fetched() -> str:
+        with held.connected(AT_ONCE) as service, Receipts(held.folder / "receipts.jsonl", held.fingerprint_1) as lines:
+            return fetch_code(service, held.verified_1(), lines, new_code=False).proof.verification_code
+
+    nth = 0
+    while True:
+        nth += 1
+        held.state.certificates[ROOT_NAME] = copy.copy(uploaded)
+        (held.folder / "receipts.jsonl").write_bytes(receipts)
+        held.simulator.requests.clear()
+        asked.clear()
+        held.simulator.faults.clear()
+        held.move_clock(timedelta())
+        held.simulator.faults.cut(nth, drop)
+        try:
+            assert fetched() == current_code(held)
+            break
+        except CeremonyError as cut:
+            assert cut.code == "AZURE-UNREACHABLE"
+        try:
+            assert fetched() == current_code(held)
+        except CeremonyError as unknown:
+            assert unknown.code == "ONLINE-CODE-UNKNOWN"
+        assert len(asked) <= 1
+    assert nth > 4
+
+
 def test_a_certificate_changed_at_the_same_moment_says_what_to_do(held: HeldService) -> None:
     held.upload()
     held.simulator.faults.add(Fault(status=412, method="POST", part="generateVerificationCode"))
@@ -137,7 +179,7 @@ def test_what_is_refused_before_anything_is_asked(held: HeldService) -> None:
     for arguments, code, said in (
         (("--dps", SERVICE), 2, "--bundle and --fingerprint"),
         (("--dps", SERVICE, "--bundle", held.bundle_1, "--fingerprint", "ab"), 2, "ANCHOR-INCOMPLETE"),
-        (("--dps", SERVICE, "--bundle", held.bundle_1, "--fingerprint", "0" * 64), 1, "ONLINE-BUNDLE-REFUSED"),
+        (("--dps", SERVICE, "--bundle", held.bundle_1, "--fingerprint", "0" * 64), 1, "BUNDLE-REFUSED"),
         (("--dps", SERVICE, "--service", "another-dps", *anchors), 2, "two services"),
         (("--dps", SERVICE, "--code", f"{SERVICE}=ABC", *anchors), 2, "Either --code"),
         (("--new-code", *anchors), 2, "Either --code"),

@@ -8,17 +8,17 @@ import pytest
 from ceremony.errors import CeremonyError
 from ceremony.online.acts import Act
 from ceremony.online.retire import retire, retirement_of
-from ceremony.simulator import groups
-from ceremony.simulator.faults import Drop
-from ceremony.simulator.state import DpsState
+from ceremony.simulator import certificates, groups
+from ceremony.simulator.faults import Drop, Fault
+from ceremony.simulator.state import DpsState, Registration
 from tests.online.held_service import AT_ONCE, QUICK, ROOT_NAME, HeldService, Ran
 from tests.simulator.api_description import problems_with
 from tests.simulator.chains import intermediate, issue, root
 
 
 def run(held: HeldService, name: str, *more: str, confirm: str | None = "same") -> Ran:
-    confirmed = ("--confirm", name if confirm == "same" else confirm) if confirm else ()
-    return held.run("retire", name, "--receipts", held.folder / "receipts.jsonl", *more, *confirmed)
+    confirmed = ("--confirm", name if confirm == "same" else confirm) if confirm is not None else ()
+    return held.run("retire", name, "--receipts", held.folder / "receipts.jsonl", *confirmed, *more)
 
 
 def kinds(held: HeldService) -> list[tuple[str, str]]:
@@ -135,6 +135,131 @@ def test_a_root_that_a_disabled_group_refers_to_stays_and_the_others_are_disable
     assert not any(group.is_enabled for group in held.state.groups.values())
     assert ROOT_NAME in held.state.certificates
     assert len(kinds(held)) == 3
+
+
+# a group that refers to a CA certificate itself
+
+
+def open_door(held: HeldService, reference: str = ROOT_NAME, name: str = "open-door") -> None:
+    attestation = {"type": "x509", "x509": {"caReferences": {"primary": reference}}}
+    groups.put(held.state, name, {"enrollmentGroupId": name, "attestation": attestation}, None)
+
+
+def disabled(held: HeldService, *names: str) -> None:
+    for name in names:
+        assert held.run("disable", name, "--receipts", held.folder / "receipts.jsonl").code == 0
+
+
+def test_an_open_door_is_closed_listed_and_taken_away_and_then_the_root_can_go(held: HeldService) -> None:
+    settled(held)
+    open_door(held)
+    now = held.server_time()
+    held.state.registrations["d-1"] = Registration("d-1", "open-door", "d-1", held.state.hubs[0], "initialAssignment", now, now, "00")
+    ran = run(held, "open-door", "--confirm", ROOT_NAME)
+    assert (ran.code, "and is enabled" in ran.err, "`ceremony online disable open-door`" in ran.err) == (7, True, True)
+    disabled(held, "open-door", *held.names)
+    assert run(held, ROOT_NAME).code == 7
+    ran = run(held, "open-door", "--confirm", ROOT_NAME)
+    assert ran.code == 0, ran.err
+    assert f"delete the group open-door, for good; it let in whatever {ROOT_NAME} signs" in ran.err
+    assert ran.out.split()[:3] == ["d-1", held.state.hubs[0], "d-1"]
+    assert "open-door" not in held.state.groups
+    last = held.receipts()[-1]
+    assert (last.kind, last.data["open_to"], last.data["registrations"]) == ("group-deleted", [ROOT_NAME], 1)
+    assert run(held, ROOT_NAME).code == 0
+    assert held.state.certificates == {}
+    assert problems_with(held.simulator.requests) == []
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_group_that_holds_the_root_itself_is_an_open_door_too(held: HeldService, shown: bool) -> None:
+    settled(held)
+    held.state.shows_certificates = shown
+    signing = {"primary": {"certificate": held.verified_2().root.pem.decode()}}
+    attestation = {"type": "x509", "x509": {"signingCertificates": signing}}
+    groups.put(held.state, "open-door", {"enrollmentGroupId": "open-door", "attestation": attestation}, None)
+    told = held.run("status", "--json", "--receipts", held.folder / "receipts.jsonl").out
+    (danger,) = [found for found in json.loads(told)["findings"] if found["kind"] == "danger"]
+    assert (danger["name"], f"holds the CA certificate {ROOT_NAME} itself" in danger["text"]) == ("open-door", True)
+    planned = held.run("plan", held.bundle_2, "--fingerprint", held.fingerprint_2)
+    assert (planned.code, f"! DANGER: the group open-door holds the CA certificate {ROOT_NAME}" in planned.out) == (0, True)
+    assert run(held, "open-door", "--confirm", ROOT_NAME).code == 7
+    disabled(held, "open-door")
+    assert run(held, "open-door").code == 6
+    assert run(held, "open-door", "--confirm", ROOT_NAME).code == 0
+    assert sorted(held.state.groups) == ["alpha.1", "beta.1"]
+
+
+@pytest.mark.parametrize("more", [(), ("--confirm", "another"), ("--confirm", "open-door")])
+def test_of_an_open_door_the_certificates_name_is_typed_too(held: HeldService, more: tuple[str, ...]) -> None:
+    settled(held)
+    open_door(held)
+    disabled(held, "open-door")
+    ran = run(held, "open-door", *more)
+    assert (ran.code, "ONLINE-NOT-CONFIRMED" in ran.err) == (6, True)
+    assert "open-door" in held.state.groups
+
+
+def test_whom_an_open_door_let_in_is_told_also_when_its_end_is_not_known(held: HeldService) -> None:
+    settled(held)
+    open_door(held)
+    disabled(held, "open-door")
+    now = held.server_time()
+    held.state.registrations["d-1"] = Registration("d-1", "open-door", "d-1", held.state.hubs[0], "initialAssignment", now, now, "00")
+    held.simulator.faults.add(Fault(status=403, method="DELETE"))
+    ran = run(held, "open-door", "--confirm", ROOT_NAME, "--json")
+    assert ran.code == 4
+    told = json.loads(ran.out)
+    assert (told["acts"], [entry["registration_id"] for entry in told["registrations"]]) == ([], ["d-1"])
+
+
+def test_registrations_that_can_not_be_read_keep_an_open_door_there(held: HeldService) -> None:
+    settled(held)
+    open_door(held)
+    disabled(held, "open-door")
+    held.simulator.faults.add(Fault(status=403, method="POST", part="registrations"))
+    assert run(held, "open-door", "--confirm", ROOT_NAME).code == 4
+    assert "open-door" in held.state.groups
+
+
+def test_an_open_door_that_is_opened_again_meanwhile_stays(held: HeldService) -> None:
+    settled(held)
+    open_door(held)
+    disabled(held, "open-door")
+    with held.connected(QUICK) as service:
+        wanted = retirement_of(service.observe(), "open-door", only=None, compromised=False)
+        group = held.state.groups["open-door"]
+        body = groups.shown(held.state, group) | {"provisioningStatus": "enabled"}
+        groups.put(held.state, "open-door", body, groups.quoted(group.etag))
+        with pytest.raises(CeremonyError) as opened:
+            retire(service, wanted, compromised=False, tell=lambda act: None)
+    assert opened.value.code == "ONLINE-STILL-NEEDED"
+    assert held.state.groups["open-door"].is_enabled
+
+
+def test_under_another_ca_an_open_door_stays_while_a_group_could_take_its_devices(held: HeldService) -> None:
+    """An intermediate that was uploaded as a CA: were its disabled group gone, that of its issuer would decide, and say yes."""
+    settled(held)
+    above = intermediate("above")
+    below = issue("below", above, is_ca=True, ends=timedelta(days=900))
+    certificates.put(held.state, "below", {"properties": {"certificate": below.pem, "isVerified": True}}, None)
+    open_door(held, "below")
+    disabled(held, "open-door")
+    ran = run(held, "open-door", "--confirm", "below")
+    assert (ran.code, "could come in through one of alpha.1, beta.1" in ran.err) == (7, True)
+    assert "open-door" in held.state.groups
+    disabled(held, *held.names)
+    assert run(held, "open-door", "--confirm", "below").code == 0
+
+
+def test_a_ca_that_the_service_does_not_show_may_stand_below_another(held: HeldService, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled(held)
+    open_door(held)
+    disabled(held, "open-door")
+    whole = certificates.properties
+    monkeypatch.setattr(certificates, "properties", lambda uploaded: {**whole(uploaded), "certificate": None})
+    assert "ONLINE-STILL-NEEDED" in run(held, "open-door", "--confirm", ROOT_NAME).err
+    assert "open-door" in held.state.groups
 
 
 @pytest.mark.parametrize("confirm", [None, "alpha", "ALPHA.1", ""])

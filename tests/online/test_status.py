@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from ceremony.canonical import canonical_json
-from ceremony.simulator import groups
+from ceremony.online.receipts import Receipts
+from ceremony.simulator import certificates, groups
 from tests.online.held_service import ROOT_NAME, HeldService
 from tests.simulator.chains import root
 
@@ -59,6 +60,12 @@ def test_nothing_there(held: HeldService) -> None:
     assert "Groups: 0 of at most 100" in text_of(held)
 
 
+def test_that_there_are_no_receipts_is_said(held: HeldService) -> None:
+    held.settled()
+    for name, said in (("receipts.jsonl", False), ("typo.jsonl", True)):
+        assert ("There are no receipts" in held.run("status", "--receipts", held.folder / name).err) == said
+
+
 def test_status_writes_nothing(held: HeldService) -> None:
     held.settled()
     receipts, before = (held.folder / "receipts.jsonl").read_bytes(), held.end_state()
@@ -92,6 +99,16 @@ def test_what_is_gone_or_put_back_since_our_receipts_is_drift(held: HeldService)
     groups.delete(held.state, "beta.1", "*")
     assert findings(held) == [("drift", "beta.1")]
     assert "is gone; receipt 4 left it there" in text_of(held)
+
+
+def test_a_device_that_bears_the_name_of_a_certificate_is_another_thing(held: HeldService) -> None:
+    held.settled()
+    with Receipts(held.folder / "receipts.jsonl", None) as receipts:
+        data = {"service": "example-dps", "name": ROOT_NAME, "hub": "127.0.0.2", "group": "alpha.1", "etag_after": "of the hub"}
+        receipts.append("device-disabled", "2026-11-24T12:00:00Z", data)
+    assert findings(held) == []
+    certificates.generate_code(held.state, ROOT_NAME, "*")
+    assert findings(held) == [("drift", ROOT_NAME)]
 
 
 def test_another_root_and_one_that_waits_are_told(held: HeldService) -> None:

@@ -1,37 +1,18 @@
 """No token, ever, in any output, log or file: a sentinel goes the whole path, at the loudest logging, through every kind of error."""
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.core.pipeline.policies import NetworkTraceLoggingPolicy
 
-from ceremony.online import control_plane, credentials
-from ceremony.online.answered import transport_options
-from ceremony.online.azure_errors import _clean
+from ceremony.online import control_plane, credentials, pipeline
+from ceremony.online.azure_errors import cleaned
 from ceremony.simulator.faults import Fault
 from tests.online.held_service import HeldService, Ran
 
 SENTINEL = "simulator-SENTINELsentinelSENTINELsentinel0123456789"
-
-
-@pytest.fixture
-def everything_logged(tmp_path: Path) -> Iterator[Path]:
-    """Every logger at its loudest, into one file."""
-    path = tmp_path / "everything.log"
-    handler = logging.FileHandler(path)
-    root = logging.getLogger()
-    level, azure = root.level, logging.getLogger("azure")
-    azure_level = azure.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    azure.setLevel(logging.DEBUG)
-    yield path
-    root.removeHandler(handler)
-    root.setLevel(level)
-    azure.setLevel(azure_level)
-    handler.close()
 
 
 def whole_path(held: HeldService) -> Iterator[Ran]:
@@ -110,12 +91,12 @@ def test_sentinel_is_in_nothing_that_the_other_commands_leave(
 
 
 def test_search_would_find_a_token_that_is_logged(held: HeldService, everything_logged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one switch of the SDK that prints tokens, turned on: the log then holds what the test above looks for."""
+    """The one policy of the SDK that prints tokens, put into the list: the log then holds what the tests above look for."""
 
-    def loud(**given: Any) -> dict[str, Any]:
-        return transport_options(**given) | {"logging_enable": True}
+    def loud(*given: Any) -> list[Any]:
+        return [*pipeline.policies_for(*given), NetworkTraceLoggingPolicy(logging_enable=True)]
 
-    monkeypatch.setattr(control_plane, "transport_options", loud)
+    monkeypatch.setattr(control_plane, "policies_for", loud)
     held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1)
     assert "Bearer simulator-" in everything_logged.read_text()
 
@@ -129,10 +110,10 @@ def test_search_would_find_a_token_that_is_logged(held: HeldService, everything_
     ],
 )
 def test_what_looks_like_a_token_is_blotted_out_of_messages(text: str) -> None:
-    cleaned = _clean(text)
-    assert "[not shown]" in cleaned
-    assert "SENTINEL" not in cleaned
-    assert "c2" not in cleaned
+    told = cleaned(text)
+    assert "[not shown]" in told
+    assert "SENTINEL" not in told
+    assert "c2" not in told
 
 
 def test_no_code_of_ours_asks_the_sdk_to_log(held: HeldService) -> None:

@@ -106,3 +106,16 @@ def test_empty_or_missing(held: HeldService) -> None:
     with pytest.raises(CeremonyError) as missing:
         checks_of_receipts(held.bundle_2, held.folder / "nowhere.jsonl")
     assert missing.value.code == "RECEIPTS-UNREADABLE"
+
+
+def test_a_device_whose_group_was_not_disabled_before_is_found(held: HeldService) -> None:
+    held.settled()
+    path = held.folder / "receipts.jsonl"
+    whole = path.read_bytes()
+    for group, wrong in (("alpha.1", []), ("beta.1", ["receipts-bundle"])):
+        path.write_bytes(whole)
+        held.run("disable", "alpha.1", "--receipts", path)
+        with Receipts(path, None) as receipts:
+            data = {"service": "example-dps", "name": "d-1", "bundle": None, "hub": "127.0.0.2", "group": group}
+            receipts.append("device-disabled", "2026-11-24T12:00:00Z", data)
+        assert failed(held) == wrong

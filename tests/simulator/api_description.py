@@ -19,6 +19,7 @@ FILES = {
     "arm": ("iotdps-certificates-2026-11-01", "iotdps-resource-2026-11-01"),
     "service": ("service-2021-10-01",),
     "device": ("device-2021-10-01",),
+    "hub": ("iothub-2021-04-12",),
 }
 MANAGER_ERROR = {
     "type": "object",
@@ -130,6 +131,8 @@ def schema_problems(api: dict[str, Any], schema: dict[str, Any], value: Any, pla
     if "$ref" in schema:
         schema = api["definitions"][schema["$ref"].removeprefix("#/definitions/")]
     kind = schema["type"]
+    if value is None and schema.get("x-nullable"):
+        return
     if not isinstance(value, _KINDS[kind]) or (kind == "integer" and isinstance(value, bool)):
         yield f"{place} is no {kind}"
     elif isinstance(value, dict):

@@ -13,7 +13,7 @@ from ceremony.simulator.server import Simulator
 from tests.simulator.chains import Issued, issue, root
 
 CERTIFICATES = "/certificates"
-VERSIONS = {"arm": "2026-11-01", "service": "2021-10-01", "device": "2021-10-01"}
+VERSIONS = {"arm": "2026-11-01", "service": "2021-10-01", "device": "2021-10-01", "hub": "2021-04-12"}
 
 
 class Said(NamedTuple):
@@ -48,6 +48,11 @@ class Caller:
     def device(self, method: str, below: str, files: tuple[Path, Path], body: Any = None, scope: str | None = None) -> Said:
         path = f"/{scope or self.simulator.state.id_scope}/registrations/{below}"
         return self.call("device", self.simulator.device_host, method, path, body, {}, files)
+
+    def hub(self, method: str, device_id: str, body: Any = None, etag: str | None = None, hub: str = "127.0.0.2") -> Said:
+        """Calls the registry of a hub; `etag` goes into If-Match as it is."""
+        host = f"{hub}:{self.simulator.hub_port}"
+        return self.call("hub", host, method, f"/devices/{device_id}", body, {} if etag is None else {"If-Match": etag})
 
     def call(
         self, face: str, host: str, method: str, path: str, body: Any, headers: Mapping[str, str], files: tuple[Path, Path] | None = None

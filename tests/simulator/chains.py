@@ -36,8 +36,9 @@ def issue(
     path_length: int | None = None,
     begins: timedelta = timedelta(days=-2),
     ends: timedelta = timedelta(days=300),
+    purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.CLIENT_AUTH,
 ) -> Issued:
-    """A certificate of a new key, P-256; its own issuer when none is given. The times count from now."""
+    """A certificate of a new key, P-256; its own issuer when none is given. The times count from now; `purpose` is of one that is no CA."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     issuer_key = issuer.key if issuer else key
@@ -55,7 +56,7 @@ def issue(
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), False)
     )
     if not is_ca:
-        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), False)
     return Issued(builder.sign(issuer_key, hashes.SHA256()), key)
 
 

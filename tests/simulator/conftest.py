@@ -11,7 +11,7 @@ from tests.simulator.calling import Caller
 @pytest.fixture
 def simulator(tmp_path: Path) -> Iterator[Simulator]:
     """A running simulator; at the end, every answer of the test was one that the API descriptions allow, and so was what it took."""
-    with Simulator(tmp_path) as running:
+    with Simulator(tmp_path, keeps_all=True) as running:
         yield running
     assert problems_with(running.requests, refused_too=False) == []
 

@@ -5,6 +5,7 @@ import dataclasses
 import http.client
 import json
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
 
 from ceremony.commands.simulator import add_arguments
 from ceremony.online.config import read_config
@@ -94,6 +96,7 @@ def test_it_writes_the_settings_of_the_online_side(tmp_path: Path) -> None:
         config = read_config(settings, {}, {})
         assert config.is_simulator
         assert (config.service, config.endpoint, str(config.ca_file)) == ("example-dps", told["arm_url"], told["ca_file"])
+        assert config.hub_port == told["hub_port"] > 0
         assert get(told)[1]["name"] == "example-dps"
         ended = subprocess.run([*COMMAND, "--online-toml", settings], capture_output=True, text=True, cwd=ROOT, timeout=30, check=False)
         assert (ended.returncode, "FILE-EXISTS" in ended.stderr) == (2, True)
@@ -113,6 +116,9 @@ def test_without_json_it_is_for_people() -> None:
     [
         (("--host", "0.0.0.0"), 7, "SIMULATOR-NOT-LOOPBACK"),
         (("--host", "localhost"), 7, "SIMULATOR-NOT-LOOPBACK"),
+        (("--hub", "hub.example"), 7, "SIMULATOR-NOT-LOOPBACK"),
+        (("--hub", "127.0.0.1"), 2, "an address of their own"),
+        (("--hub", "127.0.0.2", "--hub", "127.0.0.2"), 2, "an address of their own"),
         (("--arm-port", "99999"), 2, "SIMULATOR-ADDRESS"),
         (("--fault", "statsu=429"), 2, "did you mean status?"),
         (("--fault", "status=200"), 2, "400 to 599"),
@@ -147,3 +153,17 @@ def test_every_option_and_every_key_of_a_fault_is_described() -> None:
     assert len(options) > 10
     assert {option for option in options if f"`{option}" not in page} == set()
     assert {key.name for key in dataclasses.fields(Fault) if f"`{key.name}`" not in page} == set()
+
+
+def test_hubs_at_addresses_of_ones_own(tmp_path: Path) -> None:
+    made = []
+    for hub in ("127.9.9.9", "127.9.9.9", "127.9.9.10"):
+        with running("--hub", hub, "--hub", "127.9.9.11", "--dir", tmp_path / "tls") as (_, told):
+            assert told["hubs"] == f"{hub} 127.9.9.11"
+            port = int(told["mqtt_host"].rpartition(":")[2])
+            socket.create_connection((hub, port), timeout=5).close()
+            server = x509.load_pem_x509_certificate((tmp_path / "tls" / "simulator-server.pem").read_bytes())
+            named = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.IPAddress)
+            assert {hub, "127.9.9.11", "127.0.0.1"} <= {str(address) for address in named}
+            made.append(Path(told["ca_file"]).read_bytes())
+    assert made[0] == made[1] != made[2], "the same files for the same addresses, others for others"

@@ -136,3 +136,28 @@ def test_a_refusal_can_come_as_a_failed_operation(simulator: Simulator, service:
     assert begun.status == 202
     ended = service.device("GET", f"device-1/operations/{begun.body['operationId']}", chain)
     assert (ended.body["status"], ended.body["registrationState"]["errorCode"]) == ("failed", 401002)
+
+
+@pytest.mark.parametrize(
+    ("factory", "name", "disabled", "says"),
+    [
+        ("C", "device-1", False, "CA certificate not found."),
+        ("A", "device-2", False, "Invalid certificate."),
+        ("A", "device-1", True, "IotHubUnauthorizedAccess"),
+    ],
+)
+def test_it_can_say_no_more_than_the_service_itself(
+    simulator: Simulator, service: Caller, tmp_path: Path, factory: str, name: str, disabled: bool, says: str
+) -> None:
+    simulator.state.explains_refusals = False
+    if disabled:
+        simulator.state.groups["factory-a"].record["provisioningStatus"] = "disabled"
+    chain = files(tmp_path, "device-1", factory)
+    said = service.register(name, chain)
+    assert (said.status, said.number, said.body["message"]) == (401, 401002, says)
+    assert said.body.keys() == {"errorCode", "trackingId", "message", "timestampUtc"}
+    if name == "device-1":
+        simulator.state.refuses_at_once = False
+        begun = service.register(name, chain)
+        ended = service.device("GET", f"{name}/operations/{begun.body['operationId']}", chain)
+        assert ended.body["registrationState"]["errorMessage"] == says

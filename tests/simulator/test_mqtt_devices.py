@@ -207,7 +207,7 @@ def test_openssl_agrees_on_the_handshake(running):
 @pytest.mark.parametrize(
     ("client_id", "user_name", "refusal"),
     [
-        ("dev-1", "0ne00OTHER/registrations/dev-1/api-version=2019-03-31", Refusal.NOT_AUTHORIZED),
+        ("dev-1", "0ne00OTHER/registrations/dev-1/api-version=2019-03-31", Refusal.SERVER_UNAVAILABLE),
         ("dev-1", f"{SCOPE}/registrations/dev-2/api-version=2019-03-31", Refusal.NOT_AUTHORIZED),
         ("dev-1", f"{SCOPE}/registrations/dev-1", Refusal.USER_NAME),
         ("dev-1", f"{SCOPE}/registrations/dev-1/api-version=", Refusal.USER_NAME),

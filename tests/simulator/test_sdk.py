@@ -3,21 +3,25 @@
 import asyncio
 import base64
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import pytest
-from azure.core import MatchConditions
+from azure.core import AsyncPipelineClient, MatchConditions
 from azure.core.credentials import AccessToken, AccessTokenInfo
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceModifiedError, ResourceNotFoundError
+from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, AsyncRetryPolicy
 from azure.core.pipeline.transport import AsyncioRequestsTransport
+from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.mgmt.iothubprovisioningservices import IotDpsClient, models
 from azure.mgmt.iothubprovisioningservices.aio import IotDpsClient as AsyncIotDpsClient
 
 from ceremony.simulator.faults import Fault
 from ceremony.simulator.server import Simulator
 from tests.simulator.api_description import problems_with
-from tests.simulator.chains import issue, root
+from tests.simulator.calling import Caller
+from tests.simulator.chains import device, intermediate, issue, root, write_chain
 
 
 class Bearer:
@@ -100,27 +104,81 @@ def test_the_whole_life_of_a_certificate(simulator: Simulator) -> None:
     assert problems_with(simulator.requests) == []
 
 
-def test_the_same_asynchronously(simulator: Simulator) -> None:
+# Asynchronously. Azure's usual transport for it is aiohttp's, which nothing of ours needs; this one comes with azure-core.
+
+
+def asynchronous(simulator: Simulator) -> AsyncioRequestsTransport:
+    return AsyncioRequestsTransport(connection_verify=str(simulator.ca_file))
+
+
+async def verified_root(azure: AsyncIotDpsClient, names: dict[str, Any]) -> str:
+    """A root from absent to verified; where enrollment groups are."""
+    certificates = azure.dps_certificate
+    resource = await azure.iot_dps_resource.get(**{name: value for name, value in names.items() if name != "certificate_name"})
+    made = await certificates.create_or_update(**names, certificate_description=DESCRIPTION)
+    etag: dict[str, Any] = {"etag": made.etag, "match_condition": MatchConditions.IfNotModified}
+    coded = await certificates.generate_verification_code(**names, **etag)
+    assert coded.properties is not None
+    request = models.VerificationCodeRequest(certificate=issue(str(coded.properties.verification_code), root()).pem)
+    with pytest.raises(ResourceModifiedError):
+        await certificates.verify_certificate(**names, **etag, request=request)
+    now = await certificates.get(**names)
+    etag = {"etag": now.etag, "match_condition": MatchConditions.IfNotModified}
+    verified = await certificates.verify_certificate(**names, **etag, request=request)
+    assert verified.properties is not None
+    assert verified.properties.is_verified is True
+    return str(resource.properties.service_operations_host_name)
+
+
+async def sent(
+    groups: AsyncPipelineClient[Any, Any], method: str, path: str, body: Any = None, etag: str | None = None, **headers: str
+) -> AsyncHttpResponse:
+    given = {name.replace("_", "-"): value for name, value in headers.items()} | ({"If-Match": etag} if etag else {})
+    request = HttpRequest(method, groups.format_url(path), params={"api-version": "2021-10-01"}, json=body, headers=given)
+    response: AsyncHttpResponse = await groups.send_request(request)
+    return response
+
+
+def test_the_whole_path_asynchronously(simulator: Simulator, tmp_path: Path) -> None:
+    """Root, code, proof, groups, a device, what status reads, and the disabled group, each by Azure's own asynchronous classes."""
     names = {**named(simulator), "certificate_name": "simulated-root"}
+    files = write_chain(tmp_path, "device-1", device("device-1", intermediate("alpha.1")), [intermediate("alpha.1")])
 
-    async def life() -> bool:
-        # Azure's usual asynchronous transport is aiohttp's, which nothing of ours needs; this one comes with azure-core.
-        transport = AsyncioRequestsTransport(connection_verify=str(simulator.ca_file))
+    async def whole_path() -> None:
         credential, subscription = AsyncBearer(simulator.token), simulator.state.subscription_id
+        transport = asynchronous(simulator)
         async with AsyncIotDpsClient(credential, subscription, base_url=simulator.arm_url, transport=transport) as azure:
-            made = await azure.dps_certificate.create_or_update(**names, certificate_description=DESCRIPTION)
-            etag: dict[str, Any] = {"etag": made.etag, "match_condition": MatchConditions.IfNotModified}
-            coded = await azure.dps_certificate.generate_verification_code(**names, **etag)
-            assert coded.properties is not None
-            proof = issue(str(coded.properties.verification_code), root())
-            now = await azure.dps_certificate.get(**names)
-            request = models.VerificationCodeRequest(certificate=proof.pem)
-            etag = {"etag": now.etag, "match_condition": MatchConditions.IfNotModified}
-            verified = await azure.dps_certificate.verify_certificate(**names, **etag, request=request)
-            assert verified.properties is not None
-            return bool(verified.properties.is_verified)
+            host = await verified_root(azure, names)
+            assert [found.name for found in (await azure.dps_certificate.list(**named(simulator))).value or []] == ["simulated-root"]
+        policies = [
+            AsyncRetryPolicy(retry_backoff_factor=0.01),
+            AsyncBearerTokenCredentialPolicy(credential, "https://azure-devices-provisioning.net/.default"),
+        ]
+        client = AsyncPipelineClient[Any, Any](f"https://{host}", policies=policies, transport=asynchronous(simulator))
+        async with client as groups:
+            simulator.faults.throttle(2, 0, face="service")
+            for name in ("alpha.1", "beta.1"):
+                signing = {"primary": {"certificate": intermediate(name).pem}}
+                attestation = {"type": "x509", "x509": {"signingCertificates": signing}}
+                made = await sent(groups, "PUT", f"/enrollmentGroups/{name}", {"enrollmentGroupId": name, "attestation": attestation})
+                assert made.json()["attestation"]["x509"]["signingCertificates"]["primary"]["info"]["subjectName"] == f"CN={name}"
+            assert Caller(simulator).register("device-1", files).status == 202
+            query, path, one = {"query": "SELECT * FROM enrollmentGroups"}, "/enrollmentGroups/query", {"x_ms_max_item_count": "1"}
+            first = await sent(groups, "POST", path, query, **one)
+            rest = await sent(groups, "POST", path, query, **one, x_ms_continuation=first.headers["x-ms-continuation"])
+            assert [page.json()[0]["enrollmentGroupId"] for page in (first, rest)] == ["alpha.1", "beta.1"]
+            let_in = await sent(groups, "POST", "/registrations/alpha.1/query")
+            assert [entry["registrationId"] for entry in let_in.json()] == ["device-1"]
+            there = (await sent(groups, "GET", "/enrollmentGroups/alpha.1")).json()
+            read_only = ("etag", "createdDateTimeUtc", "lastUpdatedDateTimeUtc")
+            body = {key: value for key, value in there.items() if key not in read_only} | {"provisioningStatus": "disabled"}
+            assert (await sent(groups, "PUT", "/enrollmentGroups/alpha.1", body, there["etag"])).json()["provisioningStatus"] == "disabled"
+            stale = await sent(groups, "PUT", "/enrollmentGroups/alpha.1", body, there["etag"])
+            assert (stale.status_code, stale.json()["errorCode"]) == (412, 412002)
 
-    assert asyncio.run(life()) is True
+    asyncio.run(whole_path())
+    assert Caller(simulator).register("device-1", files).status == 401
+    assert [made.status for made in simulator.requests].count(429) == 2
     assert problems_with(simulator.requests) == []
 
 

@@ -1,4 +1,4 @@
-"""A bundle as the online side uses it: verified against the fingerprint from paper first, then read by the digests of its seal."""
+"""A bundle as its users take it: verified against the fingerprint from paper first, then read by the digests of its seal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class CertificateOfBundle:
 
 @dataclass(frozen=True)
 class VerifiedBundle:
-    """What a verified bundle holds for the service. `label` is the root's, and the certificate's name at the service.
+    """What a verified bundle holds. `label` is the root's, and the certificate's name at the service.
 
     `intermediates` go by name, `proofs` by (service, certificate name). `earlier` are fingerprints from which receipts of this
     root may have begun.
@@ -62,7 +62,7 @@ class VerifiedBundle:
 def verified_bundle(path: Path, fingerprint: str) -> VerifiedBundle:
     """The bundle at `path`, which must verify and be the one of this fingerprint (SHA-256, 64 lower-case hex digits).
 
-    Raises CeremonyError BUNDLE-MISSING, ONLINE-BUNDLE-REFUSED.
+    Raises CeremonyError BUNDLE-MISSING, BUNDLE-REFUSED.
     """
     verdict = verify_bundle(path, fingerprint=fingerprint)
     failed = [f"{check.name}: {check.detail}" for check in verdict.checks if not check.passed]
@@ -104,12 +104,5 @@ def verified_bundle(path: Path, fingerprint: str) -> VerifiedBundle:
     )
 
 
-def refuse_rehearsal_to_azure(bundle: VerifiedBundle, *, is_simulator: bool) -> None:
-    """What a rehearsal made goes to the simulator alone (design, rule 14). Raises CeremonyError ONLINE-REHEARSAL."""
-    if bundle.rehearsal and not is_simulator:
-        what = f"The bundle {shown_text(str(bundle.path))} is of a rehearsal, and online.toml names no simulator."
-        raise CeremonyError("ONLINE-REHEARSAL", what, state="Nothing was sent.")
-
-
 def _refused(path: Path, why: str) -> CeremonyError:
-    return CeremonyError("ONLINE-BUNDLE-REFUSED", f"The bundle {shown_text(str(path))} is refused: {why}.", state="Nothing was sent.")
+    return CeremonyError("BUNDLE-REFUSED", f"The bundle {shown_text(str(path))} is refused: {why}.", state="Nothing was done with it.")

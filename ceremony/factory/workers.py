@@ -1,0 +1,122 @@
+"""The processes that make certificates, as the leading process sees them: started, given batches, heard, ended."""
+
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import ceremony
+import hsm
+from ceremony.errors import CeremonyError
+from ceremony.factory.messages import Batch, FromWorker, Signatures, Start, receive, send
+from hsm.pipe import PipeClosed
+
+_SECONDS_TO_END: Final = 5
+_CHILD: Final = """
+import importlib.util, sys
+from pathlib import Path
+for folder in map(Path, sys.argv[1:]):
+    spec = importlib.util.spec_from_file_location(folder.name, folder / "__init__.py", submodule_search_locations=[str(folder)])
+    sys.modules[folder.name] = importlib.util.module_from_spec(spec)
+from ceremony.factory.worker import main
+main()
+"""
+"""`python -I` has no path of ours: the child takes these very packages, wherever they are and whatever else is installed."""
+
+
+class Worker:
+    """One process. It has one batch at a time."""
+
+    def __init__(self, child: "subprocess.Popen[bytes]") -> None:
+        self._child = child
+
+    @property
+    def process_id(self) -> int:
+        """Of the process."""
+        return self._child.pid
+
+    @property
+    def descriptor(self) -> int:
+        """Where its answers come from, to wait for."""
+        assert self._child.stdout is not None  # noqa: S101  # made with a pipe
+        return self._child.stdout.fileno()
+
+    def tell(self, message: Start | Batch | Signatures, *secrets: bytearray) -> None:
+        """Sends it something that it waits for. Raises CeremonyError FACTORY-WORKER-DIED."""
+        assert self._child.stdin is not None  # noqa: S101  # made with a pipe
+        try:
+            send(self._child.stdin.fileno(), message, *secrets)
+        except PipeClosed as gone:
+            raise self._died() from gone
+
+    def hear(self) -> FromWorker:
+        """Its next answer. Raises CeremonyError FACTORY-WORKER-DIED."""
+        try:
+            heard: FromWorker = receive(self.descriptor, FromWorker)
+        except PipeClosed as gone:
+            raise self._died() from gone
+        return heard
+
+    def close(self) -> None:
+        """Closes its pipes, at which it ends."""
+        for end in (self._child.stdin, self._child.stdout):
+            if end is not None:
+                end.close()
+
+    def wait(self) -> None:
+        """Until it has ended; kills it when it does not within five seconds."""
+        try:
+            self._child.wait(_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+    def _died(self) -> CeremonyError:
+        self._child.kill()
+        status = self._child.wait()
+        how = f"by signal {-status}" if status < 0 else f"with the exit status {status}"
+        return CeremonyError("FACTORY-WORKER-DIED", f"The process {self._child.pid}, which makes certificates, ended {how}.")
+
+
+@contextmanager
+def started(count: int, start: Start, secrets: tuple[bytearray, ...]) -> Iterator[list[Worker]]:
+    """This many processes, told what the order is. The secrets go down their pipes as they are, and are the caller's to wipe.
+
+    The end of the block ends them. Raises CeremonyError FACTORY-WORKER-DIED.
+    """
+    workers: list[Worker] = []
+    try:
+        for _ in range(count):
+            workers.append(Worker(_new_process()))
+        for worker in workers:
+            worker.tell(start, *secrets)
+        yield workers
+    finally:
+        for worker in workers:
+            worker.close()
+        for worker in workers:
+            worker.wait()
+
+
+def _new_process() -> "subprocess.Popen[bytes]":
+    folders = [str(Path(package.__file__ or "").resolve().parent) for package in (ceremony, hsm)]
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", _CHILD, *folders],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        start_new_session=True,
+    )
+
+
+def ready(workers: list[Worker], seconds: float) -> list[Worker]:
+    """Those that have said something, or are gone; waits for the first at most so long."""
+    waiting = select.poll()
+    for worker in workers:
+        waiting.register(worker.descriptor, select.POLLIN)
+    heard = {descriptor for descriptor, _ in waiting.poll(seconds * 1000)}
+    return [worker for worker in workers if worker.descriptor in heard]

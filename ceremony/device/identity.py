@@ -23,7 +23,7 @@ LARGEST_FILE = 256 << 10
 """A file of certificates or a key is read up to 256 KiB."""
 
 _UNSENT = "Nothing was sent."
-_ENCRYPTED = (b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"Proc-Type: 4,ENCRYPTED")
+_ENCRYPTED = (b"BEGIN ENCRYPTED PRIVATE KEY", b"Proc-Type: 4,ENCRYPTED")
 _UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 # Microsoft's page "Device Provisioning Service concepts": up to 128 letters, digits and - . _ : ending in a letter, a digit or -.
 _REGISTRATION_ID = re.compile(r"[A-Za-z0-9._:-]{0,127}[A-Za-z0-9-]")

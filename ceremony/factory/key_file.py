@@ -31,6 +31,8 @@ _PBES2 = bytes.fromhex("06092a864886f70d01050d")
 _SCRYPT = bytes.fromhex("06092b06010401da47040b")
 _AES_256_CBC = bytes.fromhex("060960864801650304012a")
 _SEQUENCE, _OCTET_STRING = 0x30, 0x04
+_LABEL = "ENCRYPTED PRIVATE KEY"
+"""Of the PEM file (RFC 7468 section 11)."""
 
 
 def new_key(key_type: KeyName) -> PrivateKey:
@@ -66,12 +68,12 @@ class KeyWrapping:
         algorithm = der.element(_SEQUENCE, _PBES2, der.element(_SEQUENCE, self._stretching, encryption))
         whole = der.element(_SEQUENCE, algorithm, der.element(_OCTET_STRING, cipher.update(clear), cipher.finalize()))
         body = "\n".join(textwrap.wrap(base64.b64encode(whole).decode(), 64))
-        return f"-----BEGIN ENCRYPTED PRIVATE KEY-----\n{body}\n-----END ENCRYPTED PRIVATE KEY-----\n".encode()
+        return f"-----BEGIN {_LABEL}-----\n{body}\n-----END {_LABEL}-----\n".encode()
 
 
 def key_of(pem: bytes, passphrase: bytearray) -> PrivateKey:
     """The key of an encrypted PEM file. Raises CeremonyError PASSPHRASE-WRONG, FACTORY-BROKEN for what is no such file."""
-    if not pem.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"):
+    if not pem.startswith(f"-----BEGIN {_LABEL}-----\n".encode()):
         raise CeremonyError("FACTORY-BROKEN", "The key's file is not PEM of one ENCRYPTED PRIVATE KEY.", state="Nothing was changed.")
     try:
         key = load_pem_private_key(pem, passphrase)  # type: ignore[arg-type]  # the stub says bytes, the library takes any buffer

@@ -150,7 +150,6 @@ def factories() -> Iterator[tuple[Path, list[Factory]]]:
 
 def issue_here(factory: Factory, out: Path, count: int) -> Took:
     """Issues in this process, timed from the first batch that is in its place to the last."""
-    from ceremony.crossing.artifacts import certificate_der
     from ceremony.factory.folder import read_accepted
     from ceremony.factory.id_lists import ask_for_count
     from ceremony.factory.index import About
@@ -161,11 +160,10 @@ def issue_here(factory: Factory, out: Path, count: int) -> Took:
     from ceremony.factory.shards import WHOLE
     from ceremony.factory.terms import Terms
     from ceremony.factory.todo import Todo
-    from ceremony.words import sha256_hex
 
     told: list[tuple[int, float]] = []
     accepted = read_accepted(factory.folder)
-    about = About(sha256_hex(certificate_der(accepted.certificate)), accepted.root_fingerprint, False, "1/1")
+    about = About(accepted.factory.spki_sha256, accepted.root_fingerprint, False, "1/1")
     secret = bytearray(factory.secret.read_bytes().rstrip())
     with open_issuer_key(accepted.factory, secret) as key, Asked(WHOLE) as asked, Output(out, about) as output:
         ask_for_count(asked, "dev-", count, 1)

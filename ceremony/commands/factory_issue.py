@@ -72,15 +72,13 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
 
 
 def _issue(args: argparse.Namespace, accepted: "Accepted", asked: "Asked", terms: "Terms", shard: str) -> int:
-    from ceremony.crossing.artifacts import certificate_der
     from ceremony.factory.index import About
-    from ceremony.factory.issue import Issued, finish, issue
+    from ceremony.factory.issue import Issued, issue
     from ceremony.factory.issuer_key import open_issuer_key, secret_for
     from ceremony.factory.output import Output
     from ceremony.factory.todo import Todo
-    from ceremony.words import sha256_hex
 
-    about = About(sha256_hex(certificate_der(accepted.certificate)), accepted.root_fingerprint, accepted.rehearsal, shard)
+    about = About(accepted.factory.spki_sha256, accepted.root_fingerprint, accepted.rehearsal, shard)
     with Output(args.output, about) as output:
         todo = Todo(asked, output, terms, accepted.certificate, _now())
         _tell_plan(accepted, todo)
@@ -89,12 +87,13 @@ def _issue(args: argparse.Namespace, accepted: "Accepted", asked: "Asked", terms
             passphrases = _passphrases(args)
             progress = Progress(todo.left)
             with open_issuer_key(accepted.factory, secret_for(accepted.factory, args.passphrase_file)) as key, stoppable() as stop:
-                jobs = args.jobs or len(os.sched_getaffinity(0)) + 1
+                jobs = args.jobs or _processors() + 1
                 issued = issue(accepted, key, todo, passphrases, jobs=jobs, now=_now, stopping=lambda: bool(stop), tell=progress.tell)
             progress.end()
             stopped = stop[0] if stop and not issued.complete else 0
         else:
-            finish(todo, _now())
+            todo.finish_without_more(_now())
+            output.write_listing()
             issued = Issued(0, complete=True)
         _tell_end(args, accepted, asked, todo, issued)
     return 128 + stopped if stopped else int(ExitCode.DONE)
@@ -236,6 +235,11 @@ def _tell_end(args: argparse.Namespace, accepted: "Accepted", asked: "Asked", to
         say(f"Complete: {issued.made:,} certificates made, {todo.there:,} were there before. {args.output / LISTING} lists them.")
     else:
         say(f"Stopped: {issued.made:,} made now, {left:,} left. The same command, given again, makes the rest.")
+
+
+def _processors() -> int:
+    """Those that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _now() -> dt.datetime:

@@ -24,11 +24,11 @@ _APPLICATION: Final = 0x46634478
 
 _SCHEMA: Final = """
 CREATE TABLE about (
-    issuer_sha256 TEXT NOT NULL, root_sha256 TEXT NOT NULL, rehearsal INTEGER NOT NULL, shard TEXT NOT NULL
+    issuer_key_sha256 TEXT NOT NULL, root_sha256 TEXT NOT NULL, rehearsal INTEGER NOT NULL, shard TEXT NOT NULL
 );
 CREATE TABLE orders (
-    number INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, ids INTEGER NOT NULL, not_before TEXT NOT NULL, not_after TEXT NOT NULL,
-    begun_at TEXT NOT NULL, finished_at TEXT
+    number INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, issuer_sha256 TEXT NOT NULL, ids INTEGER NOT NULL, not_before TEXT NOT NULL,
+    not_after TEXT NOT NULL, begun_at TEXT NOT NULL, finished_at TEXT
 );
 CREATE TABLE batches (
     number INTEGER PRIMARY KEY, order_number INTEGER NOT NULL REFERENCES orders,
@@ -42,16 +42,19 @@ CREATE TABLE certificates (
 CREATE UNIQUE INDEX one_certificate_an_id ON certificates (registration_id) WHERE status = 'issued';
 CREATE INDEX certificates_by_key ON certificates (key_sha256);
 CREATE VIEW device_certificates AS
-    SELECT c.number, c.registration_id, c.serial, c.sha256, o.not_before, o.not_after, a.issuer_sha256, a.rehearsal, c.key_source,
+    SELECT c.number, c.registration_id, c.serial, c.sha256, o.not_before, o.not_after, o.issuer_sha256, a.rehearsal, c.key_source,
         c.status, printf('devices/%06d', c.batch) AS folder
     FROM certificates c JOIN batches b ON b.number = c.batch JOIN orders o ON o.number = b.order_number, about a;
 """
 
 
 class About(NamedTuple):
-    """What the whole folder is of: SHA-256 (hex) of the intermediate's and the root's DER, rehearsal or not, the shard as `i/n`."""
+    """What the whole folder is of: SHA-256 (hex) of the intermediate's key (SPKI) and of the root's DER, rehearsal or not, the shard.
 
-    issuer_sha256: str
+    The key, not the certificate: a renewed intermediate goes on in the same folder. The shard is written `i/n`.
+    """
+
+    issuer_key_sha256: str
     root_sha256: str
     rehearsal: bool
     shard: str
@@ -59,10 +62,14 @@ class About(NamedTuple):
 
 @dataclass(frozen=True)
 class Order:
-    """What was asked for at once. `sha256` (hex) is that of all that was asked; times are UTC (RFC 3339 with a Z)."""
+    """What was asked for at once. `sha256` is that of all that was asked, `issuer_sha256` of the intermediate's DER; both hex.
+
+    Times are UTC (RFC 3339 with a Z).
+    """
 
     number: int
     sha256: str
+    issuer_sha256: str
     ids: int
     not_before: str
     not_after: str
@@ -71,7 +78,7 @@ class Order:
 
 
 class Entry(NamedTuple):
-    """A row of the view `device_certificates`, as index.csv has it. `folder` is relative to the output folder."""
+    """A certificate that counts, from the view `device_certificates`. `folder` is relative to the output folder."""
 
     registration_id: str
     serial: str
@@ -81,7 +88,6 @@ class Entry(NamedTuple):
     issuer_sha256: str
     rehearsal: int
     key_source: str
-    status: str
     folder: str
 
 
@@ -100,7 +106,7 @@ class Index:
                 # A commit is on the disk when it returns; readers are never in the way.
                 self._execute("PRAGMA journal_mode = WAL")
                 self._execute("PRAGMA synchronous = FULL")
-                row = self._execute("SELECT issuer_sha256, root_sha256, rehearsal, shard FROM about").fetchone()
+                row = self._execute("SELECT issuer_key_sha256, root_sha256, rehearsal, shard FROM about").fetchone()
             if row is None:
                 raise CeremonyError("FACTORY-OUT-BROKEN", f"{shown_text(str(path))} does not say whose it is.")
             self.about = About(row[0], row[1], bool(row[2]), row[3])
@@ -137,20 +143,20 @@ class Index:
 
     def order(self, sha256: str) -> Order | None:
         """The last order of this digest."""
-        return self._order("sha256 = ?", sha256)
+        columns = "number, sha256, issuer_sha256, ids, not_before, not_after, begun_at, finished_at"
+        query = f"SELECT {columns} FROM orders WHERE sha256 = ? ORDER BY number DESC"  # noqa: S608  # our own words
+        with self._telling():
+            row = self._execute(query, (sha256,)).fetchone()
+        return Order(*row) if row else None
 
-    def unfinished(self) -> Order | None:
-        """The last order that was begun and not finished."""
-        return self._order("finished_at IS NULL")
-
-    def begin(self, sha256: str, ids: int, not_before: str, not_after: str, at: str) -> Order:
+    def begin(self, sha256: str, issuer_sha256: str, ids: int, not_before: str, not_after: str, at: str) -> Order:
         """Enters a new order."""
+        values = (sha256, issuer_sha256, ids, not_before, not_after, at)
         with self.transaction():
             made = self._execute(
-                "INSERT INTO orders (sha256, ids, not_before, not_after, begun_at) VALUES (?, ?, ?, ?, ?)",
-                (sha256, ids, not_before, not_after, at),
+                "INSERT INTO orders (sha256, issuer_sha256, ids, not_before, not_after, begun_at) VALUES (?, ?, ?, ?, ?, ?)", values
             )
-        return Order(made.lastrowid or 0, sha256, ids, not_before, not_after, at, None)
+        return Order(made.lastrowid or 0, *values, finished_at=None)
 
     def finish(self, order: Order, at: str) -> None:
         """Says that all of the order is issued."""
@@ -224,23 +230,11 @@ class Index:
             return self._execute(query + _marks(key_sha256s), key_sha256s).fetchall()
 
     def entries(self) -> Iterator[Entry]:
-        """Every certificate that was issued, in the order of issue."""
+        """The certificate of each id, in the order of issue; none that is superseded."""
+        query = f"SELECT {', '.join(Entry._fields)} FROM device_certificates WHERE status = 'issued' ORDER BY number"  # noqa: S608  # our own words
         with self._telling():
-            for row in self._execute(f"SELECT {', '.join(Entry._fields)} FROM device_certificates ORDER BY number"):  # noqa: S608  # our own words
+            for row in self._execute(query):
                 yield Entry(*row)
-
-    def count(self) -> int:
-        """How many certificates are current."""
-        with self._telling():
-            row: tuple[int] = self._execute("SELECT count(*) FROM certificates WHERE status = 'issued'").fetchone()
-        return row[0]
-
-    def _order(self, condition: str, *values: str) -> Order | None:
-        columns = "number, sha256, ids, not_before, not_after, begun_at, finished_at"
-        query = f"SELECT {columns} FROM orders WHERE {condition} ORDER BY number DESC"  # noqa: S608  # our own words
-        with self._telling():
-            row = self._execute(query, values).fetchone()
-        return Order(*row) if row else None
 
     def _check_format(self) -> None:
         application, version = (self._execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))

@@ -16,7 +16,6 @@ from ceremony.factory.folder import Accepted
 from ceremony.factory.index import Order
 from ceremony.factory.issuer_key import TokenIssuerKey
 from ceremony.factory.messages import Batch, Done, Failed, FromWorker, Made, Start, ToSign, Wanted
-from ceremony.factory.secret import wipe
 from ceremony.factory.signing import Signer
 from ceremony.factory.todo import Todo
 from ceremony.factory.workers import Worker, ready, started
@@ -44,11 +43,6 @@ class Passphrases:
 
     pkcs12: bytearray
     keys: bytearray
-
-    def wipe(self) -> None:
-        """Overwrites both in place."""
-        wipe(self.pkcs12)
-        wipe(self.keys)
 
 
 def issue(
@@ -79,19 +73,11 @@ def issue(
         rehearsal=accepted.rehearsal,
         secrets=(len(pkcs8), len(passphrases.pkcs12), len(passphrases.keys)),
     )
-    with started(min(jobs, -(-todo.left // size)), start, secrets) as workers:
-        for secret in secrets:
-            wipe(secret)
-        with nullcontext() if on_token is None else Signer(on_token, algorithm_for(key.public_key_der)) as signer:
-            run = _Run(todo, order, signer, stopping, tell)
-            run.go(workers, todo.batches(size))
-            return run.ended(now())
-
-
-def finish(todo: Todo, now: dt.datetime) -> None:
-    """Says of an order of which nothing is left that it is finished; needs no key."""
-    todo.output.index.finish(todo.begin(now), utc_text(now))
-    todo.output.write_listing()
+    signing = nullcontext() if on_token is None else Signer(on_token, algorithm_for(key.public_key_der))
+    with started(min(jobs, -(-todo.left // size)), start, secrets) as workers, signing as signer:
+        run = _Run(todo, order, signer, stopping, tell)
+        run.go(workers, todo.batches(size))
+        return run.ended(now())
 
 
 class _Run:
@@ -153,6 +139,8 @@ class _Run:
         self._stopped = self._stopped or self._stopping()
         ending = self._stopped or self._failure is not None
         idle = [] if ending else [worker for worker in workers if worker not in self._under_way]
+        if not finished and not idle:
+            return
         handed_out = []
         with self._index.transaction():
             for number, wanted, made in finished:

@@ -2,7 +2,7 @@
 
     OUT/                       0700, files 0600; one writer (lock)
       index.sqlite             the truth, see `index`
-      index.csv                the same for a spreadsheet, written whole at the end of each run
+      index.csv                what each id has now, for a spreadsheet, written whole at the end of each run
       devices/000001/          the files of one batch: <id>.chain.pem (leaf, intermediate), <id>.key.pem, <id>.p12
       REHEARSAL.txt            under a rehearsal's root
       .work/000002/            a batch on its way
@@ -40,7 +40,7 @@ from ceremony.pki.names import shown_text
 INDEX, LISTING, DEVICES, WORK, REHEARSAL = "index.sqlite", "index.csv", "devices", ".work", "REHEARSAL.txt"
 _REHEARSAL_TEXT: Final = b"REHEARSAL: all of this folder was made under the root of a rehearsal. Nothing of it is for a real device.\n"
 COLUMNS: Final = (
-    "registration_id", "serial", "sha256", "not_before", "not_after", "issuer_sha256", "rehearsal", "key_source", "status", "chain",
+    "registration_id", "serial", "sha256", "not_before", "not_after", "issuer_sha256", "rehearsal", "key_source", "chain",
 )  # fmt: skip
 """Of index.csv; `chain` is the path of the device's chain, relative to the output folder, and its other files are beside it."""
 
@@ -127,7 +127,7 @@ class Output:
                 for entry in self.index.entries():
                     rehearsal = "yes" if entry.rehearsal else "no"
                     chain = f"{entry.folder}/{file_stem(entry.registration_id)}.chain.pem"
-                    lines.writerow((*entry[:6], rehearsal, entry.key_source, entry.status, chain))
+                    lines.writerow((*entry[:6], rehearsal, entry.key_source, chain))
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(self.folder / LISTING)
@@ -191,8 +191,8 @@ def _number(batch: int) -> str:
 
 def _refuse_another(folder: Path, found: About, wanted: About) -> None:
     where = shown_text(str(folder))
-    if found.issuer_sha256 != wanted.issuer_sha256:
-        what = f"{where} holds what the intermediate with the fingerprint {found.issuer_sha256} issued."
+    if found.issuer_key_sha256 != wanted.issuer_key_sha256:
+        what = f"{where} holds what another intermediate issued, the one whose key has the digest {found.issuer_key_sha256}."
         raise CeremonyError("FACTORY-OUT-OTHER", what, state="It was not changed.")
     if found != wanted:
         raise CeremonyError("FACTORY-OUT-OTHER", f"{where} is that of the share {found.shard} of an order.", state="It was not changed.")

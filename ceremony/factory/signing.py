@@ -9,7 +9,7 @@ import threading
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from ceremony.errors import CeremonyError
+from ceremony.errors import CeremonyError, unforeseen
 from ceremony.factory.issuer_key import TokenIssuerKey
 from ceremony.factory.messages import Signatures, ToSign
 from ceremony.factory.workers import Worker
@@ -62,10 +62,10 @@ class Signer:
             try:
                 if not self._done(worker, wanted):
                     self._dropped.put(Dropped(worker, None))
-            except CeremonyError as failed:
+            except Exception as failed:  # noqa: BLE001 - the last place in this thread: whoever waits must hear of it
                 # Nobody is logged in any more, or nobody is left to sign for.
                 self.stop()
-                self._dropped.put(Dropped(worker, failed))
+                self._dropped.put(Dropped(worker, failed if isinstance(failed, CeremonyError) else unforeseen(failed)))
 
     def _done(self, worker: Worker, wanted: ToSign) -> bool:
         made: list[bytes] = []

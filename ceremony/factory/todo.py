@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ceremony.errors import CeremonyError
 from ceremony.factory.index import Order
@@ -24,18 +25,17 @@ class Todo:
     def __init__(self, asked: Asked, output: Output, terms: Terms, issuer: x509.Certificate, now: dt.datetime) -> None:
         """Raises CeremonyError FACTORY-ID-TAKEN with every id or key that may not have another certificate, FACTORY-VALIDITY."""
         self.output = output
-        self._asked, self._terms, self._index = asked, terms, output.index
+        self._asked, self._index = asked, output.index
+        self.renewing = terms.renew is not None
+        """Whether an id may have a certificate before."""
         self._renewed_until = "" if terms.renew is None else utc_text(now + dt.timedelta(days=terms.renew))
-        self._sha256 = asked.sha256(terms.facts())
-        known = self._index.order(self._sha256)
-        self._goes_on = known if known is not None and known.finished_at is None else None
-        if self._goes_on is not None:
-            self._dates = self._goes_on.not_before, self._goes_on.not_after
-            _refuse_past(self._goes_on, now)
-        else:
-            begins, ends = terms.validity(issuer, now)
-            self._dates = utc_text(begins), utc_text(ends)
-        if known is None and terms.renew is None:
+        self._issuer_sha256 = sha256_hex(issuer.public_bytes(Encoding.DER))
+        self._sha256 = asked.sha256({**terms.facts(), "issuer": self._issuer_sha256})
+        self._known = self._index.order(self._sha256)
+        self.goes_on = self._known is not None and self._known.finished_at is None
+        """Whether an order is taken up that was begun before."""
+        self._dates = self._dates_of(terms, issuer, now)
+        if self._known is None and not self.renewing:
             self._refuse_taken_ids()
         self._refuse_taken_keys()
         self.left = sum(len(wanted) for wanted in self.batches(_AT_ONCE))
@@ -46,19 +46,16 @@ class Todo:
         """When the certificates end (RFC 3339)."""
         return self._dates[1]
 
-    @property
-    def renewing(self) -> bool:
-        """Whether an id may have a certificate before."""
-        return self._terms.renew is not None
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether an order is taken up that was begun before."""
-        return self._goes_on is not None
-
     def begin(self, now: dt.datetime) -> Order:
-        """The order's entry in the index."""
-        return self._goes_on or self._index.begin(self._sha256, self._asked.ours, *self._dates, utc_text(now))
+        """The order's entry in the index: the one that goes on, or a new one."""
+        if self._known is not None and self._known.finished_at is None:
+            return self._known
+        return self._index.begin(self._sha256, self._issuer_sha256, self._asked.ours, *self._dates, utc_text(now))
+
+    def finish_without_more(self, now: dt.datetime) -> None:
+        """Says that all is there already; nothing when that was said before."""
+        if self._known is None or self.goes_on:
+            self._index.finish(self.begin(now), utc_text(now))
 
     def batches(self, size: int) -> Iterator[list[Wanted]]:
         """What is left, by the index as it is when a batch is taken; all but the last have this size."""
@@ -69,6 +66,17 @@ class Todo:
     def _without_those_there(self, wanted: list[Wanted]) -> list[Wanted]:
         current = self._index.current([one.registration_id for one in wanted])
         return [one for one in wanted if current.get(one.registration_id.lower(), "") <= self._renewed_until]
+
+    def _dates_of(self, terms: Terms, issuer: x509.Certificate, now: dt.datetime) -> tuple[str, str]:
+        """Those that the order was begun with, or those of a new one."""
+        if self._known is not None and self._known.finished_at is None:
+            _refuse_past(self._known, now)
+            return self._known.not_before, self._known.not_after
+        begins, ends = map(utc_text, terms.validity(issuer, now))
+        if ends <= self._renewed_until:
+            what = f"They would end at {ends}, and what ends before {self._renewed_until} is what --renew {terms.renew} renews."
+            raise CeremonyError("FACTORY-VALIDITY", what, state="Nothing was made.")
+        return begins, ends
 
     def _refuse_taken_ids(self) -> None:
         problems = Problems()

@@ -10,10 +10,9 @@ from ceremony.errors import CeremonyError, unforeseen
 from ceremony.factory.file_issuer_key import FileIssuerKey
 from ceremony.factory.making import Maker, Sign
 from ceremony.factory.messages import Batch, Done, Failed, Signatures, Start, ToSign, receive, receive_secret, send
-from ceremony.factory.secret import wipe
 from ceremony.machine.hardening import harden
 from ceremony.pki.names import shown_text
-from hsm.pipe import PipeClosed
+from hsm.pipe import PipeClosed, wipe
 
 
 def main() -> None:

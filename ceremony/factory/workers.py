@@ -12,7 +12,7 @@ import ceremony
 import hsm
 from ceremony.errors import CeremonyError
 from ceremony.factory.messages import Batch, FromWorker, Signatures, Start, receive, send
-from hsm.pipe import PipeClosed
+from hsm.pipe import PipeClosed, wipe
 
 _SECONDS_TO_END: Final = 5
 _CHILD: Final = """
@@ -32,11 +32,6 @@ class Worker:
 
     def __init__(self, child: "subprocess.Popen[bytes]") -> None:
         self._child = child
-
-    @property
-    def process_id(self) -> int:
-        """Of the process."""
-        return self._child.pid
 
     @property
     def descriptor(self) -> int:
@@ -83,16 +78,20 @@ class Worker:
 
 @contextmanager
 def started(count: int, start: Start, secrets: tuple[bytearray, ...]) -> Iterator[list[Worker]]:
-    """This many processes, told what the order is. The secrets go down their pipes as they are, and are the caller's to wipe.
+    """This many processes, told what the order is. The secrets go down their pipes as they are, and are wiped.
 
-    The end of the block ends them. Raises CeremonyError FACTORY-WORKER-DIED.
+    The end of the block ends the processes. Raises CeremonyError FACTORY-WORKER-DIED.
     """
     workers: list[Worker] = []
     try:
-        for _ in range(count):
-            workers.append(Worker(_new_process()))
-        for worker in workers:
-            worker.tell(start, *secrets)
+        try:
+            for _ in range(count):
+                workers.append(Worker(_new_process()))
+            for worker in workers:
+                worker.tell(start, *secrets)
+        finally:
+            for secret in secrets:
+                wipe(secret)
         yield workers
     finally:
         for worker in workers:

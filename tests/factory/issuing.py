@@ -73,7 +73,7 @@ def issue_here(
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
 ) -> Issued:
     """The same in this process, by workers in processes of their own. Without a key that of the file is opened."""
-    about = About(sha256_hex(certificate_der(accepted.certificate)), accepted.root_fingerprint, accepted.rehearsal, "1/1")
+    about = About(accepted.factory.spki_sha256, accepted.root_fingerprint, accepted.rehearsal, "1/1")
     with Asked(WHOLE) as asked:
         for registration_id in ids:
             asked.add("here", registration_id)
@@ -95,6 +95,14 @@ def entries(out: Path) -> list[dict[str, str]]:
     """The rows of index.csv."""
     with (out / "index.csv").open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def history(out: Path) -> list[tuple[str, str, str]]:
+    """Id, serial and status of every certificate that was ever issued, in the order of issue."""
+    with sqlite3.connect(out / "index.sqlite") as index:
+        found = index.execute("SELECT registration_id, serial, status FROM device_certificates ORDER BY number").fetchall()
+    index.close()
+    return found
 
 
 def broken_off(out: Path) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import hashes
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
@@ -18,21 +18,25 @@ from cryptography.x509.oid import NameOID
 from ceremony.crossing.artifacts import certificate_der
 from ceremony.errors import CeremonyError
 from ceremony.factory.device_profile import DeviceProfile, new_serial
+from ceremony.factory.file_issuer_key import FileIssuerKey
 from ceremony.factory.folder import Accepted
 from ceremony.factory.issuer_key import open_issuer_key
+from ceremony.factory.key_file import new_key
 from ceremony.factory.making import Maker
 from ceremony.factory.messages import Start, Wanted
 from ceremony.factory.terms import BACKDATED, Terms
 from ceremony.online.receipts import Receipts
-from ceremony.pki.profiles import utc_text
+from ceremony.pki.profiles import KeyName, utc_text
+from ceremony.pki.signatures import issuer_key
 from ceremony.simulator.server import Simulator
 from ceremony.simulator.state import DpsState, UploadedCertificate
+from ceremony.words import sha256_hex
 from hsm.der import element
 from tests.e2e.commands import Ended, ceremony, refused
 from tests.e2e.openssl import field, openssl
 from tests.e2e.secrets_kept import files_with
 from tests.factory.given import PASSPHRASE, secret_file
-from tests.factory.issuing import accepted_in_file, check_whole, entries, issued, summary
+from tests.factory.issuing import accepted_in_file, certify, check_whole, entries, history, issued, summary
 from tests.factory.made_up import NOW, Root
 
 THREE = ("--count", "3", "--prefix", "dev-")
@@ -152,11 +156,32 @@ def test_no_id_gets_a_second_certificate_unless_it_is_renewed(accepted: Accepted
     four = ("--count", "4", "--prefix", "dev-")
     assert summary(issued(accepted, out, *four, "--renew", "29", "--json"))["made"] == 0
     assert summary(issued(accepted, out, *four, "--renew", "31", "--json"))["made"] == 3
-    rows = [(row["registration_id"], row["status"], row["serial"] == first.get(row["registration_id"])) for row in entries(out)]
+    rows = [(registration_id, status, serial == first.get(registration_id)) for registration_id, serial, status in history(out)]
     superseded, fourth, renewed = rows[:3], rows[3], rows[4:]
+    assert sorted(row["registration_id"] for row in entries(out)) == [*IDS, "dev-000004"]
     assert superseded == [(name, "superseded", True) for name in IDS] and fourth == ("dev-000004", "issued", False)
     assert sorted(renewed) == [(name, "issued", False) for name in IDS]
     assert summary(issued(accepted, out, *four, "--renew", "31", "--json"))["made"] == 0
+    # The listing is a list of ids, too.
+    assert summary(issued(accepted, out, "--ids", out / "index.csv", "--renew", "31", "--json"))["asked"] == 4
+    # What would be due again at once is no renewal.
+    told = refused(issued(accepted, out, *four, "--renew", "31", "--days", "31"), 2, "FACTORY-VALIDITY")
+    assert "--renew 31 renews" in told
+
+
+def test_a_renewed_intermediate_goes_on_in_the_same_folder(tmp_path: Path) -> None:
+    root, out = Root(), tmp_path / "out"
+    accepted = accepted_in_file(tmp_path / "alpha", root, ends=30)
+    summary(issued(accepted, out, *THREE, "--json"))
+    again = certify(accepted.factory, root, ends=1000)
+    assert again.certificate != accepted.certificate
+    refused(issued(again, out, *THREE), 7, "FACTORY-ID-TAKEN")
+    assert summary(issued(again, out, *THREE, "--renew", "60", "--json"))["made"] == 3
+    assert [status for _, _, status in history(out)] == ["superseded"] * 3 + ["issued"] * 3
+    assert {row["issuer_sha256"] for row in entries(out)} == {sha256_hex(certificate_der(again.certificate))}
+    for row in entries(out):
+        leaf, above = x509.load_pem_x509_certificates((out / row["chain"]).read_bytes())
+        assert above == again.certificate and leaf.not_valid_after_utc == again.certificate.not_valid_after_utc
 
 
 def test_shares_make_all_of_a_list_and_nothing_twice(accepted: Accepted, tmp_path: Path) -> None:
@@ -178,7 +203,7 @@ def test_folders_that_hold_something_else_are_left_alone(accepted: Accepted, tmp
     out = tmp_path / "out"
     summary(issued(accepted, out, *THREE, "--json"))
     beta = accepted_in_file(tmp_path / "beta", name="beta.1")
-    assert "the intermediate with the fingerprint" in refused(issued(beta, out, "--count", "1", "--prefix", "x"), 2, "FACTORY-OUT-OTHER")
+    assert "another intermediate issued" in refused(issued(beta, out, "--count", "1", "--prefix", "x"), 2, "FACTORY-OUT-OTHER")
     for other in ("letters", "link", "file"):
         shutil.copytree(out, tmp_path / other)
     (tmp_path / "letters" / "index.sqlite").unlink()
@@ -289,28 +314,32 @@ def test_a_disabled_group_is_issued_nothing(accepted: Accepted, tmp_path: Path) 
     refused(run(3), 1, "RECEIPTS-BROKEN")
 
 
-@pytest.mark.parametrize("rehearsal", [False, True])
-@pytest.mark.parametrize("year", [2049, 2050])
-def test_our_encoding_is_the_library_s(rehearsal: bool, year: int) -> None:
-    """For ids of any length and each kind of key; `problems_with` compares all bytes with the library's builder."""
-    root = Root(rehearsal=rehearsal, ends=15_000)
-    own = ec.generate_private_key(ec.SECP256R1())
-    issuer = root.certify(own.public_key(), root.name, ends=14_000)
-    ends = dt.datetime(year, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
-    profile = DeviceProfile(issuer, NOW, ends, rehearsal=rehearsal)
-    other = ec.generate_private_key(ec.SECP256R1())
-    keys: list[ec.EllipticCurvePublicKey | rsa.RSAPublicKey] = [other.public_key(), rsa.generate_private_key(65537, 2048).public_key()]
-    keys.append(ec.generate_private_key(ec.SECP384R1()).public_key())
-    spkis = [key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for key in keys]
+@pytest.mark.parametrize(
+    ("kind", "year", "rehearsal"),
+    [
+        ("ec:secp256r1", 2049, False),
+        ("ec:secp256r1", 2050, True),
+        ("ec:secp384r1", 2049, True),
+        ("ec:secp521r1", 2050, False),
+        ("rsa:3072", 2049, False),
+    ],
+)
+def test_our_encoding_is_the_library_s(kind: KeyName, year: int, rehearsal: bool) -> None:
+    """For each kind of issuer and of device, and ids of any length; `problems_with` compares all bytes with the library's builder."""
+    root, own = Root(rehearsal=rehearsal, ends=15_000), FileIssuerKey(new_key(kind))
+    issuer = root.certify(issuer_key(own.public_key_der), root.name, ends=14_000)
+    profile = DeviceProfile(issuer, NOW, dt.datetime(year, 12, 31, 23, 59, 59, tzinfo=dt.UTC), rehearsal=rehearsal)
+    other = FileIssuerKey(new_key(kind))
+    device_keys = (new_key("ec:secp256r1"), new_key("ec:secp384r1"), rsa.generate_private_key(65537, 2048))
+    spkis = [key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for key in device_keys]
     for length in (1, 2, 63, 64):
         for spki in spkis:
             draft = profile.draft("x" * length, spki, new_serial())
-            made = profile.signed(draft, own.sign(draft.to_be_signed, ec.ECDSA(hashes.SHA256())))
+            made = profile.signed(draft, own.sign(draft.to_be_signed, profile.algorithm))
             assert profile.problems_with(made.der, "x" * length) == []
             assert profile.problems_with(made.der, "y" * length) != []
     draft = profile.draft("x", spkis[0], new_serial())
-    by_sha256 = ec.ECDSA(hashes.SHA256())
-    for signature in (own.sign(b"other bytes", by_sha256), b"garbage", other.sign(draft.to_be_signed, by_sha256)):
+    for signature in (own.sign(b"other bytes", profile.algorithm), b"garbage", other.sign(draft.to_be_signed, profile.algorithm)):
         with pytest.raises(CeremonyError) as failed:
             profile.signed(draft, signature)
         assert failed.value.code == "DRAFT-SIGNATURE-BAD"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from cryptography import x509
@@ -27,7 +28,7 @@ from ceremony.factory.messages import Start
 from ceremony.factory.output import Output
 from ceremony.factory.terms import Terms
 from ceremony.factory.workers import Worker, started
-from tests.e2e.commands import Ended, command_line, environment, refused
+from tests.e2e.commands import Ended, ceremony, command_line, environment, refused
 from tests.e2e.openssl import openssl
 from tests.e2e.secrets_kept import files_with, processes_with
 from tests.factory.given import PASSPHRASE, secret_file
@@ -95,6 +96,19 @@ def test_down_at_each_step(
     assert broken_off(out) <= 1
 
 
+def test_down_between_the_last_commit_and_its_move(accepted: Accepted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left to make, and no key is asked for: the next run puts in place what counts already."""
+    out, ids = tmp_path / "out", tmp_path / "ids"
+    ids.write_text("\n".join(TEN))
+    with monkeypatch.context() as patched, pytest.raises(Broken):
+        patched.setattr(Output, "put_in_place", Mock(side_effect=Broken))
+        issue_here(accepted, out, TEN)
+    assert not list((out / "devices").iterdir())
+    ended = ceremony("factory", "issue", accepted.factory.folder, "-o", out, "--ids", ids, "--json")
+    assert summary(ended) | {"made": 0, "there_before": 10, "complete": True} == summary(ended)
+    check_whole(out, accepted, TEN)
+
+
 def line(accepted: Accepted, out: Path, count: int) -> list[str]:
     """The command for so many ids, by two workers."""
     secret = secret_file(accepted.factory.folder.parent, PASSPHRASE)
@@ -146,10 +160,11 @@ def test_killed_in_the_middle_of_two_thousand_and_given_again(accepted: Accepted
 
 
 def stopped(accepted: Accepted, out: Path, by: signal.Signals) -> Ended:
-    """An order of 2,000 that got this signal when a part of it was made."""
-    run = subprocess.Popen([*line(accepted, out, 2000), "--json"], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    """An order of 2,000 that got this signal when a part of it was made; as from a terminal, which sends it to the whole group."""
+    order, pipe = [*line(accepted, out, 2000), "--json"], subprocess.PIPE
+    run = subprocess.Popen(order, env=environment(), start_new_session=True, stdout=pipe, stderr=pipe)
     until(lambda: batches_there(out) >= 1, run)
-    run.send_signal(by)
+    os.killpg(run.pid, by)
     said, talk = run.communicate()
     return Ended(run.returncode, said.decode(), talk.decode())
 

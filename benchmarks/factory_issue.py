@@ -184,6 +184,19 @@ def issue_here(factory: Factory, out: Path, count: int) -> Took:
     return Took((last - first) / (ended - began), used / count * 1e6)
 
 
+def token_alone(factory: Factory, count: int) -> float:
+    """Signatures a second that the token makes when nothing else is done: one request after the other is on its way already."""
+    from ceremony.factory.folder import read_factory
+    from ceremony.factory.issuer_key import TokenIssuerKey, open_issuer_key
+    from ceremony.pki.signatures import algorithm_for
+
+    with open_issuer_key(read_factory(factory.folder), bytearray(factory.secret.read_bytes().rstrip())) as key:
+        assert isinstance(key, TokenIssuerKey)
+        began = time.perf_counter()
+        made = sum(1 for _ in key.sign_many((os.urandom(500) for _ in range(count)), algorithm_for(key.public_key_der)))
+        return made / (time.perf_counter() - began)
+
+
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
@@ -247,20 +260,23 @@ def main() -> None:
     with factories() as (folder, made):
         load = os.getloadavg()[0]
         print(f"{args.count:,} certificates, {PROCESSORS} processors, best of {args.rounds} rounds; the machine's load was {load:.1f}")
-        heads = f"{'in memory':>10} {'ours':>8} {'ratio':>6} {'CPU in memory':>14} {'CPU ours':>9} {'ratio':>6} {'command':>8}"
-        print(f"{'key':10} {'curve':10} {heads}")
+        heads = f"{'in memory':>10} {'ours':>8} {'ratio':>6} {'CPU in memory':>14} {'CPU ours':>9} {'ratio':>6}"
+        print(f"{'key':10} {'curve':10} {heads} {'command':>8} {'token alone':>12}")
         for factory in made:
-            bases, ours, whole = [], [], []
+            bases, ours, whole, alone = [], [], [], []
             for number in range(args.rounds):
                 out = folder / f"out-{factory.folder.name}-{number}"
                 bases.append(measure(factory.kind, args.count))
                 ours.append(issue_here(factory, out, args.count))
                 whole.append(command(factory, out.with_name(f"{out.name}-command"), args.count).seconds)
+                if factory.environ:
+                    alone.append(token_alone(factory, min(args.count, 2_000)))
             base, best = max(base.rate for base in bases), max(took.rate for took in ours)
             base_cpu, best_cpu = min(base.processor for base in bases), min(took.processor for took in ours)
             rates = f"{base:8,.0f}/s {best:6,.0f}/s {base / best:6.2f}"
             processor = f"{base_cpu:11.0f} us {best_cpu:6.0f} us {best_cpu / base_cpu:6.2f}"
-            print(f"{factory.name:10} {factory.kind[3:]:10} {rates} {processor} {min(whole):6.1f} s", flush=True)
+            token = f" {max(alone):10,.0f}/s" if alone else ""
+            print(f"{factory.name:10} {factory.kind[3:]:10} {rates} {processor} {min(whole):6.1f} s{token}", flush=True)
         print(f"\nMost memory of all processes together (MiB), with {PROCESSORS + 1} that make certificates")
         print(f"{'key':10} {'curve':10} " + " ".join(f"{count:>10,}" for count in args.memory))
         for factory in made:

@@ -237,7 +237,8 @@ class Conducting(Screen[None]):
     def on_reading_read_to_the_end(self, event: Reading.ReadToTheEnd) -> None:
         """Opens the box of an order."""
         box = self.query_one("#answer", Input)
-        if event.reading.id == "reading" and box.disabled and isinstance(self._asked, Ask):
+        # The message may be about the text before this one: what counts is what stands there when it arrives.
+        if event.reading.id == "reading" and event.reading.all_seen and box.disabled and isinstance(self._asked, Ask):
             self.query_one("#instruction", Text).show([instruction(self._asked)])
             box.disabled = False
             self.set_focus(box)

@@ -170,6 +170,7 @@ class Reading(VerticalScroll, can_focus=False):
         self.heading = ""
         self._text = Text(text="\n".join(lines))
         self._above = "\n".join(lines[:start])
+        self._to_bring = True
         self.all_seen = False
 
     def compose(self) -> ComposeResult:
@@ -185,9 +186,23 @@ class Reading(VerticalScroll, can_focus=False):
         self.all_seen = False
         self._text.show(lines)
         self._above = "\n".join(lines[:start])
+        self._to_bring = True
         self.call_after_refresh(self._bring)
 
+    def watch_virtual_size(self) -> None:
+        """The text has got its place, or another width."""
+        self.call_after_refresh(self._bring if self._to_bring else self.say_place)
+
+    @property
+    def _laid_out(self) -> bool:
+        # Until the next layout size and place are those of the text before.
+        size = self._text.size
+        return size.height == self._text.get_content_height(size, self.app.size, size.width)
+
     def _bring(self) -> None:
+        if not self._laid_out:
+            return
+        self._to_bring = False
         width = max(1, self.scrollable_content_region.width)
         height = Content(console_text(self._above)).get_height({}, width) if self._above else 0
         self.scroll_to(y=height, animate=False, immediate=True, force=True)
@@ -224,7 +239,7 @@ class Reading(VerticalScroll, can_focus=False):
         more = ", PgDn: more" if last < total else ", end"
         place = f"{first + 1}-{last} of {total}"
         self.border_subtitle = "" if total <= rows else f"lines {place}{more}" if self.id != "steps" else place
-        if last >= total and not self.all_seen and self._in_view:
+        if last >= total and not self.all_seen and not self._to_bring and self._laid_out and self._in_view:
             self.all_seen = True
             self.post_message(self.ReadToTheEnd(self))
 

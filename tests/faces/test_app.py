@@ -10,7 +10,7 @@ from ceremony.engine.step import Answer, Ask, Face, Interrupt, Notice, Secret
 from ceremony.tui.app import CeremonyApp
 from ceremony.tui.dialogs import Cover, End
 from ceremony.tui.face import ScreenFace
-from ceremony.tui.widgets import PinInput
+from ceremony.tui.widgets import PinInput, Reading
 from ceremony.unattended import Answers, Unattended
 from tests.faces import fake_ceremony as fake
 from tests.faces.driving import Driver, drive
@@ -82,6 +82,46 @@ def test_an_order_waits_until_the_last_line_was_in_view() -> None:
     drive(conduct, play)
     assert conduct.answers == [("order", ORDER_WORDS, "officer")]
     assert [interrupt.text for interrupt in conduct.interrupts] == ["late"]
+
+
+def test_the_word_that_the_text_before_was_read_opens_no_order() -> None:
+    conduct = fake.FakeCeremony([fake.step(7), fake.ORDER])
+
+    async def play(driver: Driver) -> None:
+        await driver.until("Read to the last line first")
+        reading = driver.app.screen.query_one("#reading", Reading)
+        reading.post_message(Reading.ReadToTheEnd(reading))
+        await driver.pilot.pause()
+        assert driver.app.query_one("#answer", Input).disabled
+        await driver.press(*["pagedown"] * 6)
+        await driver.type(ORDER_WORDS)
+        await driver.until("The ceremony is done.")
+
+    drive(conduct, play)
+
+
+@pytest.mark.parametrize("before", [["one line"], [f"line {number}" for number in range(60)]], ids=["shorter", "as-long-and-read"])
+def test_new_text_is_not_read_before_it_stands_in_its_place(before: list[str]) -> None:
+    async def play(driver: Driver) -> None:
+        await driver.until("one line")
+        reading = driver.app.screen.query_one("#reading", Reading)
+        reading.show(before)
+        await driver.until(before[0])
+        await driver.still()
+        reading.scroll_end(animate=False, immediate=True, force=True)
+        await driver.until_true(lambda: reading.all_seen)
+        reading.show([f"new {number}" for number in range(60)])
+        reading.say_place()
+        assert not reading.all_seen
+        await driver.until("lines 1-")
+        assert not reading.all_seen
+        reading.scroll_end(animate=False, immediate=True, force=True)
+        await driver.until_true(lambda: reading.all_seen)
+        await driver.type("go")
+        await driver.until("The ceremony is done.")
+
+    ask = Ask(key="order", text="Order it.", by="officer", shown=("one line",), accept="go", order=True)
+    drive(fake.FakeCeremony([ask]), play)
 
 
 def test_an_order_that_fits_the_screen_can_be_given_at_once() -> None:

@@ -268,7 +268,7 @@ class Session:
             login = {"key": "login", "verb": "login", "resource": True}
             self.append("intent", {**login, "args": {}})
             try:
-                facts = self.room.unlock(self.secret, insist)
+                facts = self.room.unlock(self.secret, insist, ())
             except CeremonyError as failed:
                 self.append("result", {**login, "error": {"code": failed.code, "what": failed.what}})
                 insist = self.decide(failed)

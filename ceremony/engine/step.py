@@ -68,20 +68,36 @@ class Show(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str | None = None
 
 
+class Hidden:
+    """Octets for the eyes of one person: no representation, comparison or message shows them. Who made it wipes them."""
+
+    __slots__ = ("octets",)
+
+    def __init__(self, octets: bytearray) -> None:
+        self.octets = octets
+
+    def __repr__(self) -> str:
+        return "Hidden(...)"
+
+
 class Secret(msgspec.Struct, frozen=True, kw_only=True):
     """Activation data that a person types: never an answer, never recorded.
 
+    `kind` says how it is typed: a `pin` and a `passphrase` in one go, unseen; a `share` (SLIP-39) word by word. `reveal` is
+    a new share, its words with a space between: shown to `by` alone until it stands on paper, cleared, then typed back.
     `twice` asks for it two times; `suggestion` is what a rehearsal offers, so that no real one is typed.
     `shortest` and `longest` are the token's limits in bytes.
     """
 
     what: str
     by: str
+    kind: Literal["pin", "share", "passphrase"] = "pin"
     twice: bool = False
     shortest: int = 1
     longest: int = 255
     shown: tuple[str, ...] = ()
     suggestion: str | None = None
+    reveal: Hidden | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -145,8 +161,11 @@ class Room(Protocol):
     def undo(self, act: Act, secret: "AskSecret") -> None:
         """Destroys what `left_by` told of. Raises CeremonyError."""
 
-    def unlock(self, secret: "AskSecret", insist: bool) -> dict[str, Any]:
-        """Logs in to the token; `insist`: also on the last try. Raises CeremonyError."""
+    def unlock(self, secret: "AskSecret", insist: bool, holders: tuple[str, ...]) -> dict[str, Any]:
+        """Logs in to the token; `insist`: also on the last try. Raises CeremonyError.
+
+        `holders` are the participants who give their share of the user PIN; nobody where it is not shared.
+        """
 
     def lock(self) -> None:
         """Logs out; never raises."""

@@ -127,7 +127,7 @@ class TokenRoom:
         with self._telling("Look at the token's inventory (`ceremony tokens`) before going on."):
             VERBS[act.verb].undo(self, act.args, secret)
 
-    def unlock(self, secret: AskSecret, insist: bool) -> dict[str, Any]:
+    def unlock(self, secret: AskSecret, insist: bool, holders: tuple[str, ...]) -> dict[str, Any]:
         """Logs in with the user PIN; the tries left are shown before it is asked for. Returns the token's facts."""
         info = self.token_info()
         shown = (f"Token {info.label!r}, serial {info.serial}.", f"Tries: {TRIES_IN_WORDS[info.pin_tries]}.")

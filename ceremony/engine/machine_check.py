@@ -1,9 +1,10 @@
 """The machine check as a run of its own: steps do it before each use of the root, the loop after an interruption (design, rule 9)."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from typing import Any
 
-from ceremony.engine.step import Act, Ask, Known, Request, Show, Write
+from ceremony.engine.override import overridden
+from ceremony.engine.step import Act, Ask, Known, Request, Show
 
 
 def machine_is_fit(key: str, known: Known, actor: str, confirmer: str) -> Generator[Request, Any, dict[str, Any]]:
@@ -26,23 +27,11 @@ def machine_is_fit(key: str, known: Known, actor: str, confirmer: str) -> Genera
         choice = yield Ask(key=f"{key}/unfit/{turn}", text=text, by=actor, shown=shown, choices=("check again", "override"))
         if choice == "override":
             what = "; ".join(f"{finding['check']}: {finding['detail']}" for finding in wrong)
-            reason = yield from _overridden_by_two(f"{key}/override/{turn}", shown, actor, confirmer)
-            by = [{"id": id, "name": known.person(id).name} for id in (actor, confirmer)]
-            data = {"class": "override", "text": f"Machine check overridden ({what}): {reason}", "by": by}
-            yield Write(key=f"{key}/deviation/{turn}", type="deviation", data=data, by=actor)
+            why, told = "The machine check is overridden. For which reason?", f"Machine check overridden ({what})"
+            yield from overridden(f"{key}/override/{turn}", known, told, why, shown, (actor, confirmer))
             return found
 
 
 def finding_text(finding: dict[str, Any]) -> str:
     """A finding as one line: OK, FOUND or UNKNOWN, what was looked at, and what there was."""
     return f"{finding['verdict'].upper():8} {finding['check']}: {finding['detail']}"
-
-
-def _overridden_by_two(key: str, shown: Sequence[str], first: str, second: str) -> Generator[Request, Any, str]:
-    """A reason typed by one person and agreed to by another (design, rule 10); returns the reason."""
-    reason: str = yield Ask(
-        key=f"{key}/reason", text="The machine check is overridden. For which reason?", by=first, shown=tuple(shown), least=10
-    )
-    agreed = (*shown, f"Reason given: {reason}")
-    yield Ask(key=f"{key}/agree", text="Do you agree to the override?", by=second, shown=agreed, accept="agreed")
-    return reason

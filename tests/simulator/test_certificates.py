@@ -169,6 +169,14 @@ def test_the_services_clock_decides_whether_a_proof_is_valid(simulator: Simulato
     assert caller.prove("simulated-root", proof).status == 200
 
 
+def test_a_root_that_has_ended_can_not_be_proved(simulator: Simulator, caller: Caller) -> None:
+    ended = issue("Simulated Root", is_ca=True, ends=timedelta(days=1))
+    caller.upload("simulated-root", ended)
+    proof = issue(caller.code("simulated-root"), ended)
+    simulator.faults.clock_skew = timedelta(days=2)
+    assert "not within its validity period" in caller.prove("simulated-root", proof).body["message"]
+
+
 def test_no_proof_before_a_code(caller: Caller) -> None:
     caller.upload("simulated-root", root())
     assert caller.prove("simulated-root", issue("x", root())).number == 400053

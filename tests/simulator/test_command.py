@@ -12,6 +12,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.message import Message
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,7 +46,13 @@ def running(*arguments: str | Path) -> Iterator[tuple[subprocess.Popen[str], dic
 
 
 def get(told: dict[str, Any], method: str = "GET", below: str = "", body: Any = None) -> tuple[int, Any]:
-    """Asks the control plane."""
+    """Asks the control plane; status and body of its answer."""
+    status, _, said = answer(told, method, below, body)
+    return status, said
+
+
+def answer(told: dict[str, Any], method: str = "GET", below: str = "", body: Any = None) -> tuple[int, Message, Any]:
+    """The same with the headers."""
     path = f"/subscriptions/{told['subscription']}/resourceGroups/{told['resource_group']}/providers/Microsoft.Devices"
     path += f"/provisioningServices/{told['service']}{below}?api-version=2026-11-01"
     context = ssl.create_default_context(cafile=told["ca_file"])
@@ -52,7 +61,7 @@ def get(told: dict[str, Any], method: str = "GET", below: str = "", body: Any = 
     try:
         connection.request(method, path, json.dumps(body) if body else None, headers)
         response = connection.getresponse()
-        return response.status, json.loads(response.read())
+        return response.status, response.headers, json.loads(response.read())
     finally:
         connection.close()
 
@@ -85,8 +94,11 @@ def test_faults_latency_and_the_clock_from_the_command_line(tmp_path: Path) -> N
     options = ("--fault", "status=429,retry_after=3,times=2,part=certificates", "--latency", "0.3", "--clock-skew", "-7200")
     with running(*options, "--dir", tmp_path / "tls") as (_, told):
         began = time.monotonic()
-        assert [get(told, below="/certificates")[0] for _ in range(3)] == [429, 429, 200]
+        answers = [answer(told, below="/certificates") for _ in range(3)]
+        assert [(status, headers["Retry-After"]) for status, headers, _ in answers] == [(429, "3"), (429, "3"), (200, None)]
         assert time.monotonic() - began >= 0.9
+        date = parsedate_to_datetime(str(answers[0][1]["Date"]))
+        assert abs(date + timedelta(hours=2) - datetime.now(UTC)) < timedelta(seconds=30)
     assert (tmp_path / "tls" / "simulator-server.key").stat().st_mode & 0o777 == 0o600
 
 

@@ -104,6 +104,7 @@ def test_a_group_by_root_needs_a_verified_one(caller: Caller) -> None:
     said = caller.service("PUT", "/enrollmentGroups/g", body)
     assert said.status == 200
     assert said.body["attestation"]["x509"] == {"caReferences": {"primary": "simulated-root"}}
+    assert caller.service("PUT", "/enrollmentGroups/h", body | {"enrollmentGroupId": "h"}).status == 409
 
 
 def test_the_limit_of_groups_and_every_page_of_them(caller: Caller, simulator: Simulator) -> None:

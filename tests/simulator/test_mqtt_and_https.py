@@ -1,7 +1,9 @@
 """One state behind both ways: what the operator does over HTTPS holds for devices over MQTT, and the other way round."""
 
+import time
 from pathlib import Path
 
+from ceremony.simulator.faults import Fault
 from ceremony.simulator.mqtt_packets import Refusal
 from ceremony.simulator.server import Simulator
 from tests.simulator.calling import Caller
@@ -57,3 +59,19 @@ def test_a_device_registered_over_https_connects_to_its_hub(simulator: Simulator
     assert caller.register("one", files).status == 202
     with connected(simulator, files, HUB) as client:
         assert hub(client, "one") is Refusal.ACCEPTED
+
+
+def test_at_a_hub_latency_is_felt_and_faults_do_not_strike(simulator: Simulator, caller: Caller, tmp_path: Path) -> None:
+    caller.verified_root()
+    caller.group("factory-a", intermediate("A"))
+    files = write_chain(tmp_path, "one", device("one", intermediate("A")), [intermediate("A")])
+    assert caller.register("one", files).status == 202
+    simulator.faults.latency = 0.2
+    simulator.faults.add(Fault(status=503, times=9))
+    simulator.faults.add(Fault(drop="before", times=9))
+    with connected(simulator, files, HUB) as client:
+        began = time.monotonic()
+        assert hub(client, "one") is Refusal.ACCEPTED
+        assert client.subscribe("$iothub/twin/res/#") == (1,)
+        assert client.ask("$iothub/twin/GET/?$rid=1")[0] == "$iothub/twin/res/200/?$rid=1"
+        assert time.monotonic() - began >= 0.6

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from ceremony.errors import CeremonyError
+from ceremony.online.control_plane import ControlPlane
 from ceremony.online.plan import Plan
-from tests.online.held_service import AT_ONCE, HeldService, Ran
+from tests.online.held_service import AT_ONCE, SERVICE, HeldService, Ran
 
 
 def refused(ran: Ran, code: str, exit_code: int) -> str:
@@ -20,6 +21,16 @@ def stopped(act: Callable[[], object], code: str) -> CeremonyError:
         act()
     assert caught.value.code == code, caught.value.what
     return caught.value
+
+
+def azure_settings(held: HeldService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings name Azure, and whoever would call it fails."""
+
+    def no_client(*_arguments: object) -> None:
+        raise AssertionError("a client was made")
+
+    monkeypatch.setattr(ControlPlane, "__init__", no_client)
+    held.toml.write_text(f'format = 1\nsubscription = "{held.state.subscription_id}"\nresource_group = "rg"\nservice = "{SERVICE}"\n')
 
 
 def plan_2(held: HeldService) -> Plan:

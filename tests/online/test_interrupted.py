@@ -201,6 +201,29 @@ def test_an_emergency_meanwhile_is_not_undone(held: HeldService) -> None:
     assert not held.state.groups["alpha.1"].is_enabled
 
 
+@pytest.mark.parametrize(("method", "part"), [("POST", "/enrollmentGroups/query"), ("PUT", "/enrollmentGroups/alpha.1")])
+def test_an_emergency_before_our_look_or_after_our_write_stands_and_stops_us(held: HeldService, method: str, part: str) -> None:
+    """Not the service's refusal stops us here: before it is the etag that the plan was made from, after it what is read again."""
+    held.settled()
+    group = held.state.groups["alpha.1"]
+    groups.put(held.state, "alpha.1", groups.shown(held.state, group) | {"allocationPolicy": "geoLatency"}, groups.quoted(group.etag))
+    with held.connected() as service:
+        plan, told = held.plan_2(service), len(held.receipts())
+
+        def emergency() -> None:
+            made, there = held.simulator.requests[-1].request, held.state.groups["alpha.1"]
+            if (made.method, made.path) == (method, part) and there.is_enabled:
+                with held.state.lock:
+                    body = groups.shown(held.state, there) | {"provisioningStatus": "disabled"}
+                    groups.put(held.state, "alpha.1", body, groups.quoted(there.etag))
+
+        held.simulator.log.after_each = emergency
+        with pytest.raises(CeremonyError) as stopped:
+            held.apply(service, plan)
+    assert stopped.value.code == "AZURE-CONFLICT"
+    assert (held.state.groups["alpha.1"].is_enabled, len(held.receipts())) == (False, told)
+
+
 def test_long_texts_of_the_service_do_not_break_the_receipts(held: HeldService, monkeypatch: pytest.MonkeyPatch) -> None:
     held.settled()
     group = held.state.groups["alpha.1"]

@@ -96,6 +96,12 @@ def test_no_resource_provider_is_registered_on_the_way(held: HeldService, monkey
     assert [made.request.method for made in held.simulator.requests] == ["GET"]
 
 
+def test_what_the_environment_says_of_the_way_is_not_heeded_towards_the_simulator(held: HeldService, bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    bare.setenv("REQUESTS_CA_BUNDLE", "/dev/null")
+    assert held.run("status").code == 0
+
+
 # how long, how much
 
 
@@ -212,6 +218,21 @@ def test_whatever_json_a_service_answers_there_is_a_word_for_it(held: HeldServic
             assert ran.code == 0 or "Do now:" in ran.err
     finally:
         face.answer = whole
+
+
+def test_an_answer_about_another_group_is_written_nowhere(held: HeldService, monkeypatch: pytest.MonkeyPatch) -> None:
+    held.settled()
+    face = faces(held)[1]
+    whole = face.answer
+
+    def answer(request: Request) -> Answer:
+        said: Answer = whole(request)
+        return Answer(200, {**said.body, "enrollmentGroupId": "beta.1"}) if request.path.endswith("/alpha.1") else said
+
+    monkeypatch.setattr(face, "answer", answer)
+    held.simulator.requests.clear()
+    refused(held.run("disable", "alpha.1", "--receipts", held.folder / "receipts.jsonl"), "AZURE-FAILED", 4)
+    assert all(made.request.method == "GET" or made.request.path.endswith("/query") for made in held.simulator.requests)
 
 
 @pytest.mark.parametrize("octets", [b"<html>", b"[" * 100_000, b"\xff", b""])

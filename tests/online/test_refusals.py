@@ -7,17 +7,14 @@ from pathlib import Path
 import pytest
 
 from ceremony.online.azure_errors import AzureFailure
-from ceremony.online.control_plane import ControlPlane
 from ceremony.online.data_plane import DataPlane
 from ceremony.online.plan import make_plan
-from ceremony.online.receipts import Receipts
 from ceremony.simulator import certificates, groups
-from ceremony.simulator.errors import Refused
 from ceremony.simulator.faults import Drop, Fault
 from tests.crossing.held_ceremony import first_session, whole_ceremony
 from tests.online.azure_stand_in import names_service_host
 from tests.online.held_service import AT_ONCE, QUICK, ROOT_NAME, SERVICE, HeldService, simulated
-from tests.online.refusals import apply, plan_2, refused, stopped
+from tests.online.refusals import apply, azure_settings, plan_2, refused, stopped
 from tests.simulator.chains import issue
 
 # the bundle
@@ -42,23 +39,15 @@ def test_bundle_with_another_root_in_it(held: HeldService) -> None:
     assert held.simulator.requests == []
 
 
-def azure_settings(held: HeldService) -> None:
-    held.toml.write_text(f'format = 1\nsubscription = "{held.state.subscription_id}"\nresource_group = "rg"\nservice = "{SERVICE}"\n')
-
-
 def test_rehearsal_bundle_to_any_host_but_loopback(held: HeldService, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_client(*_arguments: object) -> None:
-        raise AssertionError("a client was made")
-
-    monkeypatch.setattr(ControlPlane, "__init__", no_client)
-    azure_settings(held)
+    azure_settings(held, monkeypatch)
     refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "ONLINE-REHEARSAL", 7)
 
 
 def test_rehearsal_plan_is_refused_by_apply_too(held: HeldService, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = held.folder / "plan-1"
     held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1, "-o", plan)
-    azure_settings(held)
+    azure_settings(held, monkeypatch)
     refused(held.run("apply", plan), "ONLINE-REHEARSAL", 7)
 
 
@@ -120,6 +109,18 @@ def test_root_put_there_between_read_and_write(held: HeldService, tmp_path: Path
     assert not (held.folder / "receipts.jsonl").exists()
 
 
+def test_a_name_in_other_letters_is_taken_too(held: HeldService, tmp_path: Path) -> None:
+    """Nobody could confirm whether case counts: a name that differs in case alone is taken for the same."""
+    other = first_session(tmp_path / "other").artifacts[f"root/{ROOT_NAME}.cert.pem"].decode()
+    certificates.put(held.state, ROOT_NAME.upper(), {"properties": {"certificate": other}}, None)
+    refused(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1), "ONLINE-CERTIFICATE-DIFFERS", 7)
+    held.state.certificates.clear()
+    held.proved()
+    another = whole_ceremony(tmp_path / "another").artifacts["intermediates/alpha.1.cert.pem"]
+    groups.put(held.state, "ALPHA.1", {"enrollmentGroupId": "ALPHA.1", "attestation": signing(another)}, None)
+    stopped(lambda: plan_2(held), "ONLINE-GROUP-DIFFERS")
+
+
 def test_root_there_under_another_name(held: HeldService) -> None:
     pem = held.verified_1().root.pem.decode()
     certificates.put(held.state, "somebody-elses", {"properties": {"certificate": pem}}, None)
@@ -156,6 +157,30 @@ def test_world_that_moved_is_named_and_nothing_is_written(held: HeldService) -> 
     assert not held.state.certificates[ROOT_NAME].is_verified
 
 
+def test_another_service_under_the_same_name_is_not_the_planned_one(held: HeldService) -> None:
+    held.proved()
+    plan = plan_2(held)
+    held.state.id_scope = "0ne00ANOTHER"
+    assert "the service itself" in stopped(lambda: apply(held, plan), "PLAN-STALE").what
+    assert not held.state.certificates[ROOT_NAME].is_verified
+
+
+def test_no_group_when_the_root_is_no_longer_verified(held: HeldService) -> None:
+    """Somebody takes it back after the plan was compared with the world, and before the group is written."""
+    held.settled()
+    groups.delete(held.state, "alpha.1", None)
+    plan = plan_2(held)
+    assert [(action.sign, action.name) for action in plan.changes] == [("+", "alpha.1")]
+
+    def other_operator() -> None:
+        if held.simulator.requests[-1].request.path == "/enrollmentGroups/query":
+            held.state.certificates[ROOT_NAME].is_verified = False
+
+    held.simulator.log.after_each = other_operator
+    assert "is not verified" in stopped(lambda: apply(held, plan), "AZURE-CONFLICT").what
+    assert list(held.state.groups) == ["beta.1"]
+
+
 def test_no_group_before_the_root_is_verified(held: HeldService) -> None:
     held.upload()
     held.second_session()
@@ -164,6 +189,17 @@ def test_no_group_before_the_root_is_verified(held: HeldService) -> None:
     assert [(action.sign, action.kind) for action in plan.actions] == [("+", "upload")]
     assert "alpha.1 waits: a group is made when the root is verified." in plan.notes
     assert any("a new code is needed" in note for note in plan.notes)
+
+
+def test_a_plan_tells_that_the_clocks_differ_and_that_no_hub_is_linked(held: HeldService) -> None:
+    held.state.hubs = []
+    out = " ".join(held.run("plan", held.bundle_1, "--fingerprint", held.fingerprint_1).out.split())
+    assert "! The clocks differ: this machine's clock is" in out
+    assert "! No hub is linked to the service" in out
+    held.state.hubs, held.simulator.faults.clock_skew = ["127.0.0.2"], timedelta()
+    with held.connected() as service:
+        notes = " ".join(make_plan(held.verified_1(), service.config, service.observe()).notes)
+    assert "clocks" not in notes and "hub" not in notes
 
 
 # limits and names
@@ -211,6 +247,12 @@ def test_a_root_label_that_can_not_be_a_certificates_name(held: HeldService, lab
     assert {made.request.method for made in held.simulator.requests} <= {"GET", "POST"}
 
 
+def test_dots_alone_are_the_name_of_nothing_and_reach_no_address(held: HeldService) -> None:
+    for name in (".", ".."):
+        refused(held.run("disable", name, "--receipts", held.folder / "receipts.jsonl"), "AZURE-NOT-FOUND", 4)
+    assert {made.request.path.rpartition("/")[2] for made in held.simulator.requests} <= {SERVICE, "query"}
+
+
 def test_flags_that_name_nothing(held: HeldService) -> None:
     held.proved()
     for option in (["--enable", "gamma.1"], ["--self-attest", "another-root"]):
@@ -235,67 +277,6 @@ def test_a_service_without_shared_keys_is_all_the_same_to_us_and_one_with_them_i
     held.settled()
     assert all(made.request.headers["authorization"] == "Bearer ..." for made in held.simulator.requests)
     assert not any("listkeys" in made.request.path.lower() for made in held.simulator.requests)
-
-
-# the proof and the clocks
-
-
-def test_proof_for_another_code_is_refused_by_the_service(held: HeldService) -> None:
-    held.upload()
-    held.second_session(code="A" * 48)
-    held.code()
-    caught = stopped(lambda: apply(held, plan_2(held)), "AZURE-PROOF-REFUSED")
-    assert "tracking id" in caught.what
-    assert "--new-code" in caught.do_now
-    assert held.state.groups == {}
-
-
-def test_proof_for_another_code_is_refused_here_where_the_receipts_know_the_code(held: HeldService) -> None:
-    held.upload()
-    held.second_session(code="A" * 48)
-    code, etag = held.code(), held.state.certificates[ROOT_NAME].etag
-    named = {"service": SERVICE, "name": ROOT_NAME}
-    with Receipts(held.folder / "receipts.jsonl", held.fingerprint_1) as receipts:
-        receipts.append("code-issued", "2026-11-24T12:00:00Z", {**named, "verification_code": code, "etag_after": etag})
-    plan = plan_2(held)
-    held.simulator.requests.clear()
-    caught = stopped(lambda: apply(held, plan), "AZURE-PROOF-REFUSED")
-    assert code in caught.what
-    assert all(not made.request.path.endswith("/verify") for made in held.simulator.requests)
-
-
-@pytest.mark.parametrize(
-    ("by", "said"),
-    [
-        (timedelta(hours=-40), "too early"),
-        (timedelta(days=40), "too late"),
-    ],
-)
-def test_proof_that_is_not_valid_by_the_services_clock(held: HeldService, by: timedelta, said: str) -> None:
-    held.proved()
-    held.move_clock(by)
-    caught = stopped(lambda: plan_2(held), "ONLINE-CLOCK")
-    assert said in caught.what
-    assert caught.what.count("T") >= 4
-    held.move_clock(timedelta())
-    plan = plan_2(held)
-    held.move_clock(by)
-    stopped(lambda: apply(held, plan), "ONLINE-CLOCK")
-    assert all(not made.request.path.endswith("/verify") for made in held.simulator.requests)
-
-
-def test_clock_error_of_the_service_itself_is_explained(held: HeldService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its `Date` was right and its check was not: then its words are told with what they mean."""
-    held.proved()
-    plan = plan_2(held)
-
-    def expired(*_arguments: object) -> None:
-        raise Refused(400, 400053, "Proof-Of-Possession failed. A required certificate is not within its validity period when verifying.")
-
-    monkeypatch.setattr(certificates, "verify", expired)
-    caught = stopped(lambda: apply(held, plan), "AZURE-PROOF-REFUSED")
-    assert "not within its validity period" in caught.what
-    assert "compare the clocks" in caught.do_now
 
 
 # authentication, roles, the network

@@ -15,6 +15,7 @@ from ceremony.simulator import certificates
 from ceremony.simulator.faults import Drop, Fault
 from tests.crossing.held_ceremony import new_csr
 from tests.online.held_service import AT_ONCE, ROOT_NAME, SERVICE, HeldService, Ran
+from tests.online.refusals import azure_settings, refused
 from tests.simulator.api_description import problems_with
 
 
@@ -198,6 +199,13 @@ def test_a_service_that_the_script_does_not_name_is_refused(held: HeldService) -
     assert (ran.code, "ONLINE-NAME" in ran.err) == (2, True)
 
 
+def test_for_a_root_that_is_not_valid_by_the_services_clock_no_code_is_asked(held: HeldService) -> None:
+    held.upload()
+    held.move_clock(timedelta(hours=-40))
+    assert "The root is valid from" in refused(request(held, "r"), "ONLINE-CLOCK", 1)
+    assert current_code(held) is None
+
+
 def test_another_certificate_under_the_roots_name_gets_no_code(held: HeldService) -> None:
     from tests.simulator.chains import root
 
@@ -215,4 +223,10 @@ def test_json(held: HeldService) -> None:
 @pytest.mark.parametrize("endpoint", ["https://192.0.2.1:443", "https://example.org"])
 def test_a_rehearsals_bundle_reaches_no_other_host(held: HeldService, endpoint: str) -> None:
     held.settings(endpoint=endpoint)
-    assert request(held, "r").code == 7
+    refused(request(held, "r"), "ONLINE-NOT-LOOPBACK", 7)
+
+
+def test_a_rehearsals_bundle_asks_azure_for_no_code(held: HeldService, monkeypatch: pytest.MonkeyPatch) -> None:
+    azure_settings(held, monkeypatch)
+    refused(request(held, "r"), "ONLINE-REHEARSAL", 7)
+    assert not (held.folder / "r").exists()

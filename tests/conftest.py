@@ -20,3 +20,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         missing.append("SoftHSM")
     if missing:
         pytest.exit(f"CI is true, and these are missing: {', '.join(missing)}", returncode=1)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests measured (`record_property("figure", ...)`), told at the end: what a worker of xdist prints is seen by nobody."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    for told in [value for report in reports if report.when == "call" for name, value in report.user_properties if name == "figure"]:
+        terminalreporter.write_line(f"figure: {told}")

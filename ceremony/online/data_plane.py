@@ -1,6 +1,6 @@
 """The data plane: enrollment groups and registrations, api-version 2021-10-01, on azure-core's pipeline.
 
-No package that is kept does this (docs/azure.md).
+No package that is kept does this (docs/dependencies.md).
 """
 
 from collections.abc import Iterator

@@ -16,6 +16,7 @@ import tomlkit
 
 from ceremony.commands.files import print_json, say, write_file
 from ceremony.errors import CeremonyError
+from ceremony.online.config import SERVICE_NAME
 from ceremony.simulator.access import TOKEN_PREFIX
 from ceremony.simulator.faults import FACES, Fault
 from ceremony.simulator.http_server import refuse_other_than_loopback
@@ -23,6 +24,10 @@ from ceremony.simulator.server import Simulator
 from ceremony.simulator.state import DpsState
 from ceremony.simulator.state_file import KeptIn, load
 
+LONGEST_LATENCY = 600
+"""Seconds that a request may be made to wait."""
+LARGEST_SKEW = 100 * 365 * 86_400
+"""Seconds, some hundred years, by which the service's clock may be off: all that a certificate of ours can outlast."""
 _ENDED_BY = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
@@ -58,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     """Says where it listens, then answers until it is ended by a signal."""
+    _refuse_what_can_not_be(args)
     faults = [_fault(text) for text in args.fault]
     state = load(args.state) if args.state else DpsState()
     state.service_name, state.hubs = args.name or state.service_name, _hubs(args) or state.hubs
@@ -90,6 +96,20 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDED_BY)
     say(f"The simulator has ended; it answered {simulator.log.count} requests.")
     return 128 + ended_by
+
+
+def _refuse_what_can_not_be(args: argparse.Namespace) -> None:
+    """Numbers that no request would get past, and a name that `ceremony online` would not take. Raises CeremonyError USAGE."""
+    # Not a number is in no interval.
+    wanted = {
+        f"--latency must be 0 to {LONGEST_LATENCY} seconds": 0 <= args.latency <= LONGEST_LATENCY,
+        f"--clock-skew must be at most {LARGEST_SKEW} seconds either way": abs(args.clock_skew) <= LARGEST_SKEW,
+        "--most-a-minute must not be negative": args.most_a_minute >= 0,
+        "--name must be 3 to 64 letters, digits and hyphens": args.name is None or SERVICE_NAME.fullmatch(args.name) is not None,
+    }
+    problems = [problem for problem, fits in wanted.items() if not fits]
+    if problems:
+        raise CeremonyError("USAGE", f"{'; '.join(problems)}.", state="Nothing was started.")
 
 
 def _hubs(args: argparse.Namespace) -> list[str]:

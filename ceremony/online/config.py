@@ -34,10 +34,10 @@ VARIABLES = {
 }
 """The environment variable of each key that has one."""
 
+SERVICE_NAME = re.compile(r"[A-Za-z0-9-]{2,63}[A-Za-z0-9]")
+"""Naming rules for Microsoft.Devices/provisioningServices: 3 to 64 alphanumerics and hyphens, the last no hyphen."""
 _SUBSCRIPTION = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _RESOURCE_GROUP = re.compile(r"[A-Za-z0-9_().-]{0,89}[A-Za-z0-9_()-]")
-# Naming rules for Microsoft.Devices/provisioningServices: 3 to 64 alphanumerics and hyphens, the last no hyphen.
-_SERVICE = re.compile(r"[A-Za-z0-9-]{2,63}[A-Za-z0-9]")
 _HUB = re.compile(r"[A-Za-z0-9.-]{1,253}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -159,7 +159,7 @@ class _Reader:
         return OnlineConfig(
             subscription=self.matching("subscription", settings["subscription"], _SUBSCRIPTION, "an id of 8-4-4-4-12 hex digits"),
             resource_group=self.matching("resource_group", settings["resource_group"], _RESOURCE_GROUP, "a resource group's name"),
-            service=self.matching("service", settings["service"], _SERVICE, "the name of a Device Provisioning Service"),
+            service=self.matching("service", settings["service"], SERVICE_NAME, "the name of a Device Provisioning Service"),
             cloud=self.one_of("cloud", settings["cloud"] or "public", CLOUDS),
             auth=self.one_of("auth", settings["auth"] or "default", AUTHS),
             groups=self.groups(document),

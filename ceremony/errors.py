@@ -105,6 +105,15 @@ CODES: dict[str, Code] = {
     "BUNDLE-KIND": Code(_FAILED, "A file that was to leave is not of the kind that its name and the record say.", "Nothing was written. Compare the file under work/artifacts with the record."),
     "BUNDLE-RECORD": Code(_FAILED, "The record does not end with a seal that a bundle can be made from.", "Go on with `ceremony resume --dir DIR`; the bundle is made after the next seal."),
     "LEDGER-BROKEN": Code(_FAILED, "The ledger of the previous ceremony is not what its format says, or not the one that the record names.", "Use the whole bundle of the previous ceremony, unchanged."),
+    # activation data
+    "SHARE-WORD": Code(_USAGE, "A word of a share is not on the list of words.", "Compare the word at the place that is named with the paper, and type the share again."),
+    "SHARE-LENGTH": Code(_USAGE, "A share has more or fewer words than the paper.", "Type all 20 words in their order."),
+    "SHARE-CHECKSUM": Code(_USAGE, "The words of a share do not fit together: one or more are not those on the paper.", "Compare the words with the paper, first the one at the place that is named, and type the share again."),
+    "SHARE-FOREIGN": Code(_USAGE, "A share is of another set, or of another kind.", "Take the paper of the set that is in force: its number stands in the record and on the paper."),
+    "SHARE-REPEATED": Code(_USAGE, "A share was given twice.", "Have another holder give a share."),
+    "SHARE-COUNT": Code(_USAGE, "There are more or fewer shares than it takes.", "Have exactly as many holders give their share as the script says."),
+    "SHARE-PROCESS": Code(_FAILED, "The process that handles shares ended without an answer.", "Look whether the machine ran out of memory; then type the share again."),
+    "PIN-GUESSABLE": Code(_REFUSED, "The token takes no PIN of a length that can't be guessed, and is not known to lock one.", "Take another token: a shared PIN needs 64 bits, or a token that locks."),
     # names, profiles, certificate requests, drafts
     "NAME-REFUSED": Code(_USAGE, "A name is not one that a certificate of ours may bear.", "Write it with CN, O, OU, L, ST, C or SERIALNUMBER, in printable ASCII or the letters of one script."),
     "PROFILE-DATES": Code(_USAGE, "A certificate would begin or end where it may not: before its beginning, or outside its root's dates.", "Mend the dates in the script, or check the day that was agreed on."),

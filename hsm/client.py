@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 import msgspec
 
@@ -30,7 +30,7 @@ _Value = TypeVar("_Value")
 IDLE_SECONDS: Final = 600.0
 ANSWER_SECONDS: Final = 60.0
 _CLOSE_SECONDS: Final = 5.0
-_WITHOUT_TIME_OUT: Final = frozenset({"login", "initialise", "generate-key"})
+_WITHOUT_TIME_OUT: Final = frozenset({"login", "login-so", "set-pin", "reset-user-pin", "initialise", "generate-key"})
 _PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "LC_CTYPE")
 _CHILD: Final = """
 import importlib.util, sys
@@ -248,6 +248,14 @@ def _unknown(verb: str) -> str:
     return "It is not known whether the token did it. Nobody is logged in." if verb in pipe.ACTING else "Nobody is logged in."
 
 
+def _typed_here(*pins: bytearray | None) -> tuple[bytearray, ...]:
+    """The PINs that go down the pipe: all of them, or none where they are typed on the token's own pad."""
+    given = tuple(pin for pin in pins if pin is not None)
+    if given and len(given) < len(pins):
+        raise ValueError("PINs are typed either all here or all on the token's pad")
+    return given
+
+
 class Token:
     """One token, found by `Module.token`. Secrets are handed over as they are and are the caller's to wipe."""
 
@@ -262,12 +270,13 @@ class Token:
         """What the token says of itself now. Raises TOKEN-REMOVED when another is in its place."""
         return self._call("info", TokenInfo)
 
-    def initialise(self, label: str, so_pin: bytearray, user_pin: bytearray, again: bool = False) -> TokenInfo:
+    def initialise(self, label: str, so_pin: bytearray | None, user_pin: bytearray | None, again: bool = False) -> TokenInfo:
         """Erases the token and sets label (1 to 32 bytes of UTF-8), SO PIN and user PIN; serial and label may change.
 
-        Raises TOKEN-NOT-BLANK for a token that is initialised; with `again` only when an object is visible on it.
+        Both PINs None: they are typed on the token's own pad. No time-out. Raises TOKEN-NOT-BLANK for a token that is initialised;
+        with `again` only when an object is visible on it.
         """
-        return self._call("initialise", TokenInfo, (so_pin, user_pin), label=label, again=again)
+        return self._call("initialise", TokenInfo, _typed_here(so_pin, user_pin), label=label, again=again)
 
     def login(self, user_pin: bytearray | None, *, last_try_too: bool = False) -> None:
         """Logs in as the user; None: the PIN is typed on the token's own pad. No time-out.
@@ -275,7 +284,25 @@ class Token:
         Raises TOKEN-PIN-WRONG (costs a try), TOKEN-PIN-LAST-TRY unless `last_try_too`, TOKEN-PIN-LOCKED, TOKEN-PIN-LENGTH,
         TOKEN-BLANK, TOKEN-NO-PIN.
         """
-        self._call("login", type(None), () if user_pin is None else (user_pin,), last_try_too=last_try_too)
+        self._call("login", type(None), _typed_here(user_pin), last_try_too=last_try_too)
+
+    def login_so(self, so_pin: bytearray | None, *, last_try_too: bool = False) -> None:
+        """Proves the SO PIN: the security officer is logged in and out again, and a login of the user ends. In all else as `login`."""
+        self._call("login-so", type(None), _typed_here(so_pin), last_try_too=last_try_too)
+
+    def set_pin(self, who: Literal["user", "so"], old: bytearray | None, new: bytearray | None, *, last_try_too: bool = False) -> None:
+        """Changes the user PIN or the SO PIN by the old one. Both None: typed on the token's own pad. Nobody is logged in afterwards.
+
+        A wrong old PIN costs a try, as in `login`. When the outcome is unknown, the old or the new PIN is in force. No time-out.
+        """
+        self._call("set-pin", type(None), _typed_here(old, new), who=who, last_try_too=last_try_too)
+
+    def reset_user_pin(self, so_pin: bytearray | None, new_user_pin: bytearray | None, *, last_try_too: bool = False) -> None:
+        """Sets the user PIN by the SO PIN, whatever it was before. Both None: typed on the token's own pad. Nobody is logged in afterwards.
+
+        A wrong SO PIN costs one of its tries, as in `login`. When the outcome is unknown, the old or the new user PIN is in force.
+        """
+        self._call("reset-user-pin", type(None), _typed_here(so_pin, new_user_pin), last_try_too=last_try_too)
 
     def logout(self) -> None:
         """Logs out; nothing happens when nobody is logged in."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 Tries = Literal["ok", "low", "final", "locked"]
+Alphabet = Literal["printable", "alphanumeric", "digits"]
 Verdict = Literal["as-wanted", "differs", "unknown-by-profile"]
 Value = bool | int | str | None
 
@@ -52,7 +53,8 @@ class ModuleInfo(Facts, frozen=True, kw_only=True):
 class TokenInfo(Facts, frozen=True, kw_only=True):
     """CK_TOKEN_INFO (PKCS#11 v2.40 base, 3.2). `flags` are the CKF_ names without the prefix, sorted.
 
-    PIN lengths are in bytes. `protected_path`: the PIN is typed on the token, not here.
+    PIN lengths are in bytes. `protected_path`: the PIN is typed on the token, not here. `pin_alphabet` and `locks_after` (wrong
+    tries in a row; None: never, or not known) are the profile's, not the token's word.
     """
 
     label: str
@@ -68,6 +70,8 @@ class TokenInfo(Facts, frozen=True, kw_only=True):
     so_pin_tries: Tries
     shortest_pin: int
     longest_pin: int
+    pin_alphabet: Alphabet
+    locks_after: int | None
     protected_path: bool
     software: bool
     profile: str

@@ -1,6 +1,6 @@
 """The calls that python-pkcs11 lacks, made by ctypes on the same loaded module: the only place for ctypes in this package.
 
-These are C_InitToken, C_InitPIN and C_Login from buffers that can be wiped, C_GetSlotList and C_GetTokenInfo
+These are C_InitToken, C_InitPIN, C_SetPIN and C_Login from buffers that can be wiped, C_GetSlotList and C_GetTokenInfo
 with all their fields, C_CloseAllSessions and C_Logout. Layouts: PKCS#11 v2.40 base, 3 and 5. Also the two
 protections that the system has for a process which holds secrets.
 """
@@ -15,6 +15,7 @@ from hsm.catalogue import CKR, token_error
 from hsm.errors import TokenError
 
 _Number = ctypes.c_ulong
+_PIN: Final = (ctypes.c_void_p, _Number)
 _OK: Final = 0
 _NOT_INITIALIZED: Final = 0x190
 _PR_SET_DUMPABLE: Final = 4
@@ -145,21 +146,25 @@ class Sidecar:
         self._call("C_GetTokenInfo", "asking the token who it is", [_Number, ctypes.c_void_p], slot, ctypes.addressof(info))
         return RawTokenInfo(info)
 
-    def init_token(self, slot: int, so_pin: bytearray, label: str) -> None:
+    # A PIN that is None is typed on the token's own pad.
+
+    def init_token(self, slot: int, so_pin: bytearray | None, label: str) -> None:
         """C_InitToken: erases the token, sets the SO PIN of a blank one. The label has at most 32 bytes of UTF-8."""
         padded = ctypes.create_string_buffer(label.encode().ljust(32), 32)
-        types = [_Number, ctypes.c_void_p, _Number, ctypes.c_void_p]
-        self._call("C_InitToken", "initialising the token", types, slot, _address(so_pin), len(so_pin), ctypes.addressof(padded))
+        types = [_Number, *_PIN, ctypes.c_void_p]
+        self._call("C_InitToken", "initialising the token", types, slot, *_pointed_at(so_pin), ctypes.addressof(padded))
 
-    def init_pin(self, session: int, user_pin: bytearray) -> None:
+    def init_pin(self, session: int, user_pin: bytearray | None) -> None:
         """C_InitPIN, in a session of the security officer."""
-        types = [_Number, ctypes.c_void_p, _Number]
-        self._call("C_InitPIN", "setting the user PIN", types, session, _address(user_pin), len(user_pin))
+        self._call("C_InitPIN", "setting the user PIN", [_Number, *_PIN], session, *_pointed_at(user_pin))
+
+    def set_pin(self, session: int, old: bytearray | None, new: bytearray | None) -> None:
+        """C_SetPIN: of whoever is logged in."""
+        self._call("C_SetPIN", "changing the PIN", [_Number, *_PIN, *_PIN], session, *_pointed_at(old), *_pointed_at(new))
 
     def login(self, session: int, user: int, pin: bytearray | None) -> None:
-        """C_Login; without a PIN it is typed on the token's own pad."""
-        types = [_Number, _Number, ctypes.c_void_p, _Number]
-        self._call("C_Login", "logging in", types, session, user, _address(pin) if pin is not None else None, len(pin or b""))
+        """C_Login."""
+        self._call("C_Login", "logging in", [_Number, _Number, *_PIN], session, user, *_pointed_at(pin))
 
     def logout(self, session: int) -> None:
         """C_Logout."""
@@ -170,9 +175,9 @@ class Sidecar:
         self._call("C_CloseAllSessions", "closing the sessions", [_Number], slot)
 
 
-def _address(secret: bytearray) -> int:
-    """Where the buffer's own bytes are: the module reads them there, no copy is made."""
-    return ctypes.addressof((ctypes.c_char * len(secret)).from_buffer(secret)) if secret else 0
+def _pointed_at(pin: bytearray | None) -> tuple[int | None, int]:
+    """Where the buffer's own bytes are, and how many: the module reads them there, no copy is made."""
+    return (ctypes.addressof((ctypes.c_char * len(pin)).from_buffer(pin)), len(pin)) if pin else (None, 0)
 
 
 def protect_this_process() -> None:

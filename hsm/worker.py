@@ -22,8 +22,9 @@ from pkcs11 import _pkcs11
 from hsm import keys, pipe
 from hsm.errors import TokenError
 from hsm.facts import TokenInfo
+from hsm.present import present_tokens
 from hsm.sidecar import Sidecar, protect_this_process
-from hsm.token import HeldToken, present_tokens
+from hsm.token import HeldToken
 
 _DOING: Final = {
     "tokens": "listing the tokens",
@@ -31,6 +32,9 @@ _DOING: Final = {
     "info": "asking the token who it is",
     "initialise": "initialising the token",
     "login": "logging in",
+    "login-so": "logging in",
+    "set-pin": "changing the PIN",
+    "reset-user-pin": "setting the user PIN",
     "logout": "logging out",
     "inventory": "listing the objects",
     "generate-key": "making the key",
@@ -104,10 +108,15 @@ class Worker:
 
     @staticmethod
     def _verbs(token: HeldToken, secrets: list[bytearray]) -> dict[str, Callable[..., Any]]:
+        # No secret comes where PINs are typed on the token's own pad.
+        one, two = (secrets[0], secrets) if secrets else (None, (None, None))
         return {
             "info": token.info,
-            "initialise": lambda label, again: token.initialise(label, *secrets, again=again),
-            "login": lambda last_try_too: token.login(secrets[0] if secrets else None, last_try_too=last_try_too),
+            "initialise": lambda label, again: token.initialise(label, *two, again=again),
+            "login": lambda last_try_too: token.login(one, last_try_too=last_try_too),
+            "login-so": lambda last_try_too: token.login_so(one, last_try_too=last_try_too),
+            "set-pin": lambda who, last_try_too: token.set_pin(who, *two, last_try_too=last_try_too),
+            "reset-user-pin": lambda last_try_too: token.reset_user_pin(*two, last_try_too=last_try_too),
             "logout": token.logout,
             "logged-in": lambda: token.logged_in,
             "inventory": token.inventory,

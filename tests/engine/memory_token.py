@@ -109,6 +109,8 @@ class MemoryToken:
             so_pin_tries="ok",
             shortest_pin=4,
             longest_pin=64,
+            pin_alphabet="alphanumeric",
+            locks_after=3,
             protected_path=False,
             software=False,
             profile="memory",

@@ -21,8 +21,8 @@ from tests.report.reading import text_of
 DIGEST = bytes(range(32)).hex()
 TOKEN = TokenInfo(
     label="factory-1", serial="00c0ffee", manufacturer="Example", model="Key 5", hardware_version="1.0", firmware_version="5.7", flags=(),
-    initialised=True, user_pin_set=True, pin_tries="ok", so_pin_tries="ok", shortest_pin=6, longest_pin=8, protected_path=False,
-    software=False, profile="strict",
+    initialised=True, user_pin_set=True, pin_tries="ok", so_pin_tries="ok", shortest_pin=6, longest_pin=8, pin_alphabet="alphanumeric",
+    locks_after=None, protected_path=False, software=False, profile="strict",
 )  # fmt: skip
 ON_TOKEN = TokenKey("/x.so", "00c0ffee", "alpha.1", "0a" * 16)
 HOSTILE = "\x1b[31m\u202e<b>#panic(1)$*_`\\@</b>\xe9\u4e2d\n"

@@ -34,7 +34,7 @@ def test_a_blank_token_is_initialised_and_found_by_serial_and_label(module: Modu
 
 
 def test_facts_are_plain_json_values(token: Token):
-    assert all(isinstance(value, str | int | bool | list) for value in token.info().facts().values())
+    assert all(isinstance(value, str | int | bool | list | None) for value in token.info().facts().values())
 
 
 def test_no_token_of_this_name(module: Module, token: Token):

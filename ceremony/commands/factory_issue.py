@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, metavar="N", help="processes that make certificates (default: one more than processors)")
     parser.add_argument("--passphrase-file", type=Path, metavar="F", help="of the intermediate's key, or its token's PIN (default: asked)")
     parser.add_argument("--receipts", type=Path, metavar="FILE", help="receipts.jsonl: refuse if the enrollment group was disabled")
+    parser.add_argument("--group", metavar="NAME", help="with --receipts: the group's name (default: the intermediate's name here)")
     parser.add_argument("--json", action="store_true")
 
 
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     accepted = read_accepted(args.dir)
     refuse_unfit_issuer(accepted, _now())
     if args.receipts is not None:
-        _refuse_disabled(args.receipts, accepted.factory.name)
+        _refuse_disabled(args.receipts, args.group or accepted.factory.name)
     with Asked(shard) as asked:
         _ask(args, asked, accepted)
         return _issue(args, accepted, asked, terms, str(shard))
@@ -104,6 +105,7 @@ def _check_options(args: argparse.Namespace) -> None:
     for wrong, why in (
         ((args.count is None) != (args.prefix is None), "--count and --prefix go together."),
         (args.first is not None and args.count is None, "--first goes with --count."),
+        (args.group is not None and args.receipts is None, "--group goes with --receipts."),
         (args.pkcs12 != (args.pkcs12_passphrase_file is not None), "--pkcs12 and --pkcs12-passphrase-file go together."),
         (args.csrs is not None and args.pkcs12, "A .p12 file holds the key, which devices that send requests keep."),
         (args.csrs is not None and args.encrypt_keys_passphrase_file is not None, "Devices that send requests keep their keys."),
@@ -155,15 +157,22 @@ def _ask(args: argparse.Namespace, asked: "Asked", accepted: "Accepted") -> None
 
 
 def _refuse_disabled(path: Path, name: str) -> None:
-    """Raises when the last that was done to the group, at any of the services that the receipts tell of, took it out of use."""
+    """Raises when the last that was done to the group, at any of the services that the receipts tell of, took it out of use.
+
+    Receipts that tell nothing of it are refused too: they are of another service, or the group has another name, and would let
+    everything pass. The service does not tell upper from lower case in a group's name.
+    """
     from ceremony.online.receipts import Receipt, receipts_in
 
     if not path.exists():
         raise CeremonyError("USAGE", f"There are no receipts at {shown_text(str(path))}.", state=_NOTHING)
     last: dict[str, Receipt] = {}
     for line in receipts_in(path)[0]:
-        if line.kind.startswith("group-") and line.data.get("name") == name:
+        if line.kind.startswith("group-") and str(line.data.get("name")).lower() == name.lower():
             last[str(line.data.get("service"))] = line
+    if not last:
+        what = f"The receipts {shown_text(str(path))} tell of no enrollment group called {shown_text(name)}."
+        raise CeremonyError("FACTORY-GROUP-UNKNOWN", what, state=_NOTHING)
     for service, line in last.items():
         if line.kind in ("group-disabled", "group-deleted"):
             how = line.kind.removeprefix("group-")

@@ -116,6 +116,8 @@ def test_from_the_factory_to_a_connected_device_and_a_compromise(run: Run) -> No
     said = run.device("register", "sensor-2", "--id-scope", state.id_scope, "--online-toml", run.online_toml)
     refused(said, 4, "DEVICE-GROUP-DISABLED")
     assert run.connected("sensor-1")["fromCache"]
+    late = ("--count", "1", "--prefix", "late-", "-o", folder / "devices", "--receipts", folder / "receipts.jsonl")
+    refused(run.run("factory", "issue", folder / "alpha", *late, *pin), 7, "FACTORY-GROUP-DISABLED")
     # Azure's device library says `"payload": null` over MQTT, for which there is no description; ours are the requests over HTTPS.
     assert {problem.split(": ")[-1] for problem in problems_with(run.simulator.requests)} <= {"body.payload is no object"}
     run.done("verify", bundle, "--fingerprint", fingerprint, "--receipts", folder / "receipts.jsonl")

@@ -16,6 +16,10 @@ COLUMNS: Final = ("registration_id", "id")
 MOST_COUNTED: Final = 100_000_000
 LONGEST_LINE: Final = 64 << 10
 """Bytes of the longest line of a list."""
+_OTHER_HEADERS: Final = frozenset(
+    ("registrationid", "registrationids", "ids", "deviceid", "deviceids", "device", "serial", "serialnumber", "name", "commonname", "cn")
+)
+"""How the only column is often called otherwise, in small letters and digits alone: it would else pass for a first id."""
 _DIGITS: Final = 6
 _DELIMITERS: Final = ",;\t"
 _OTHER_ENCODINGS: Final = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16", codecs.BOM_UTF32_BE: "UTF-32"}
@@ -90,7 +94,11 @@ def _ask_for_lines(asked: Asked, lines: _Lines) -> None:
     if any(delimiter in first for delimiter in _DELIMITERS) or first.strip('"').lower() in COLUMNS:
         _ask_for_rows(asked, lines, chain([first], texts))
         return
-    for text in chain([first], texts):
+    if "".join(filter(str.isalnum, first)).lower() in _OTHER_HEADERS:
+        what = f"'{first}' looks like a header, but of no column {' or '.join(COLUMNS)}: call it so"
+        asked.problems.add(f"line {lines.number}:", f"{what}; if it is an id, put a line `id` before it")
+        first = next(texts, None)
+    for text in chain([] if first is None else [first], texts):
         asked.add(f"line {lines.number}", text)
 
 

@@ -61,6 +61,8 @@ def test_lists_in_the_forms_that_people_have(tmp_path: Path, octets: bytes) -> N
         (b"a\rb\rc\r", ["line 1: 'a\\u{D}b\\u{D}c' has characters other"]),
         (b"a\n\x1b[2J\n", ["line 2: '\\u{1B}[2J' has characters other"]),
         (b"serial,name\n1,a\n", ["line 1: has no column registration_id or id, but: serial, name"]),
+        (b"device_id\na\na\n", ["line 1: 'device_id' looks like a header, but of no column", "line 3: 'a' stands at line 2"]),
+        (b'"Serial Number"\n', ["line 1: '\"Serial Number\"' looks like a header"]),
         (b"id,id\n1,a\n", ["line 1: has the column id more than once"]),
         (b"id,x\na,1\nb\nc,1,2\n", ["line 3: has 1 columns, and the header has 2", "line 4: has 3 columns"]),
         (b"id,x\n,1\n", ["line 2: '' is empty"]),
@@ -72,6 +74,10 @@ def test_lists_in_the_forms_that_people_have(tmp_path: Path, octets: bytes) -> N
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, octets: bytes, told: Sequence[str]) -> None:
     _, problems = asked_for(tmp_path, octets)
     assert len(problems) == len(told) and all(map(str.startswith, problems, told)), problems
+
+
+def test_an_id_that_looks_like_a_header_is_one_below_a_header(tmp_path: Path) -> None:
+    assert asked_for(tmp_path, b"id\ndevice\n") == (["device"], [])
 
 
 def test_many_problems_are_counted_and_the_first_told(tmp_path: Path) -> None:

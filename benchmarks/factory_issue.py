@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from ceremony.factory.issue import BATCH
 from ceremony.pki.profiles import KeyName
 
 PASSPHRASE, PIN = "correct horse battery staple 7", "user-pin-1"
@@ -37,6 +38,8 @@ CURVES: dict[KeyName, tuple[ec.EllipticCurve, SHA256 | SHA384]] = {
     "ec:secp384r1": (ec.SECP384R1(), SHA384()),
 }
 PROCESSORS = len(os.sched_getaffinity(0))
+LEAST = BATCH * (PROCESSORS + 2)
+"""Fewer certificates may all be in their place at the first look, and then there is no time to tell between two."""
 
 
 class Took(NamedTuple):
@@ -256,6 +259,8 @@ def main() -> None:
     if args.in_memory:
         in_memory(args.in_memory, args.count)
         return
+    if args.count < LEAST or args.rounds < 1:
+        parser.error(f"--count is {LEAST} or more here, and --rounds 1 or more")
     os.umask(0o077)
     with factories() as (folder, made):
         load = os.getloadavg()[0]

@@ -214,6 +214,21 @@ def test_an_index_that_cannot_grow(accepted: Accepted, tmp_path: Path) -> None:
     check_whole(out, accepted, counted(800))
 
 
+def test_a_list_that_finds_no_room_makes_nothing(accepted: Accepted, tmp_path: Path) -> None:
+    """The same limit on the temporary file that a long list of ids is kept in."""
+    out = tmp_path / "out"
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+
+    run = subprocess.run(
+        line(accepted, out, 100_000), env=environment(), capture_output=True, text=True, preexec_fn=limit, check=False
+    )
+    assert "TMPDIR" in run.stderr
+    refused(Ended(run.returncode, run.stdout, run.stderr), 2, "FACTORY-OUT-UNWRITABLE")
+    assert not out.exists()
+
+
 @pytest.mark.parametrize("options", ["size=2m", "nr_inodes=600"])
 def test_a_disk_that_is_full(accepted: Accepted, tmp_path: Path, options: str) -> None:
     """On a file system of its own, in a name space of its own; then it gets room, and the order goes on."""

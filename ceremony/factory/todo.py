@@ -28,12 +28,14 @@ class Todo:
         self._asked, self._index = asked, output.index
         self.renewing = terms.renew is not None
         """Whether an id may have a certificate before."""
-        self._renewed_until = "" if terms.renew is None else utc_text(now + dt.timedelta(days=terms.renew))
         self._issuer_sha256 = sha256_hex(issuer.public_bytes(Encoding.DER))
         self._sha256 = asked.sha256({**terms.facts(), "issuer": self._issuer_sha256})
         self._known = self._index.order(self._sha256)
         self.goes_on = self._known is not None and self._known.finished_at is None
         """Whether an order is taken up that was begun before."""
+        # From the day on which it was begun: later, what it renewed itself could be due again.
+        begun = dt.datetime.fromisoformat(self._known.begun_at) if self._known is not None and self.goes_on else now
+        self._renewed_until = "" if terms.renew is None else utc_text(begun + dt.timedelta(days=terms.renew))
         self._dates = self._dates_of(terms, issuer, now)
         if self._known is None and not self.renewing:
             self._refuse_taken_ids()

@@ -32,7 +32,7 @@ from tests.e2e.commands import Ended, ceremony, command_line, environment, refus
 from tests.e2e.openssl import openssl
 from tests.e2e.secrets_kept import files_with, processes_with
 from tests.factory.given import PASSPHRASE, secret_file
-from tests.factory.issuing import accepted_in_file, broken_off, check_whole, entries, issue_here, issued, summary
+from tests.factory.issuing import accepted_in_file, broken_off, check_whole, entries, history, issue_here, issued, summary
 
 TEN = [f"dev-{number}" for number in range(10)]
 
@@ -272,6 +272,20 @@ def test_an_order_goes_on_only_on_its_own_terms(accepted: Accepted, tmp_path: Pa
     with pytest.raises(CeremonyError) as failed:
         issue_here(accepted, other, TEN, terms=Terms(days=1), now=lambda: dt.datetime.now(dt.UTC) + dt.timedelta(days=2))
     assert failed.value.code == "FACTORY-VALIDITY" and "--renew 0" in failed.value.do_now
+
+
+def test_a_renewal_that_goes_on_days_later_renews_nothing_twice(
+    accepted: Accepted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was renewed by then would be due again by the day on which it goes on."""
+    out, made = tmp_path / "out", list[int]()
+    monkeypatch.setattr(issue_module, "BATCH", 3)
+    assert issue_here(accepted, out, TEN, terms=Terms(days=1)).complete
+    terms = Terms(days=31, renew=30)
+    assert issue_here(accepted, out, TEN, terms=terms, stopping=lambda: bool(made), tell=made.append) == Issued(6, complete=False)
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=2)
+    assert issue_here(accepted, out, TEN, terms=terms, now=lambda: later) == Issued(4, complete=True)
+    assert sorted(status for _, _, status in history(out)) == ["issued"] * 10 + ["superseded"] * 10
 
 
 def test_files_are_on_the_disk_before_they_count_and_count_before_they_are_seen(

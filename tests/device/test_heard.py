@@ -63,6 +63,7 @@ def test_refusals():
     assert (found := refusal_in(refused)) is not None and found.number == 401002
     assert (found := refusal_in(connack("not authorised"))) is not None and (found.how, found.status) == ("connack", 5)
     assert refuses_device(found)
+    assert (found := refusal_in(connack("bad user name or password"))) is not None and refuses_device(found)
     assert (found := refusal_in(connack("broker unavailable"))) is not None and not refuses_device(found)
     for text in (
         "[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca (_ssl.c:1006)",

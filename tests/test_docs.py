@@ -32,10 +32,13 @@ from hsm.errors import HSM_CODES
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "ceremony-scripts" / "README.md"])
-README, FORMATS, GUIDE, AZURE, FACTORY, DEVICES = (
+README, FORMATS, GUIDE, AZURE, FACTORY, DEVICES, SCRIPTS = (
     (ROOT / path).read_text()
-    for path in ("README.md", "docs/formats.md", "docs/operators-guide.md", "docs/azure.md", "docs/factory.md", "docs/devices.md")
-)
+    for path in (
+        "README.md", "docs/formats.md", "docs/operators-guide.md", "docs/azure.md", "docs/factory.md", "docs/devices.md",
+        "ceremony-scripts/README.md",
+    )
+)  # fmt: skip
 KINDS = [str(kind.__struct_config__.tag) for kind in get_args(AnyStep)]
 
 
@@ -127,7 +130,7 @@ def options_of_verb(command: str, verb: str) -> set[str]:
 
 def test_every_command_line_on_a_page_has_options_that_the_command_has() -> None:
     seen = 0
-    for page in (README, GUIDE, FORMATS, AZURE, FACTORY, DEVICES):
+    for page in (README, GUIDE, FORMATS, AZURE, FACTORY, DEVICES, SCRIPTS):
         for line in re.findall(r"(?:^ {4}|`)ceremony ([a-z]+ [^`\n]*)", page, re.MULTILINE):
             command, *rest = line.split()
             if command in ("online", "factory", "device"):
@@ -147,6 +150,17 @@ def test_every_code_of_the_device_is_explained_on_its_page(code: str) -> None:
 @pytest.mark.parametrize("verb", ["register", "connect"])
 def test_every_option_of_the_devices_commands_is_on_their_page(verb: str) -> None:
     assert {option for option in options_of_verb("device", verb) - {"-h", "--help"} if f"`{option}" not in DEVICES} == set()
+
+
+@pytest.mark.parametrize("verb", ["request", "accept", "status", "issue"])
+def test_every_option_of_the_factorys_commands_is_on_their_page(verb: str) -> None:
+    told = re.findall(r"--?[a-z0-9][a-z0-9-]*", FACTORY)
+    assert options_of_verb("factory", verb) - {"-h", "--help", "--output"} <= set(told)
+
+
+def test_every_command_of_the_original_has_its_row_in_the_guide() -> None:
+    rows = set(re.findall(r"^\| `([a-z-]+)`[^|]* \| [^|]*`[^|]+ \| [^|]{20,} \|$", SCRIPTS, re.MULTILINE))
+    assert rows == {"create-ca-root", "proof-ca-root-possession", "create-ca-intermediate", "create-device-cert", "connect"}
 
 
 def test_every_exit_code_is_described_in_the_readme() -> None:

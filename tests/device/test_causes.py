@@ -46,6 +46,11 @@ def test_chains_that_are_none():
     assert codes(LEAF, A, A) == ["DEVICE-CHAIN-BROKEN"]
 
 
+def test_a_key_that_may_not_sign_a_handshake_is_told():
+    # An intermediate's certificate in the place of the device's: keyCertSign, and no digitalSignature.
+    assert codes(issue("dev-1", root(), is_ca=True, path_length=0), root()) == ["DEVICE-LEAF-USAGE"]
+
+
 def test_the_services_clock_goes_before_this_machines():
     far, later = NOW + timedelta(days=4000), NOW + CLOCKS_DIFFER / 2
     assert codes(LEAF, A, clocks=Clocks(far)) == ["DEVICE-LEAF-DATES", "DEVICE-CHAIN-DATES"]

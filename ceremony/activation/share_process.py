@@ -12,7 +12,6 @@ from typing import Any, Final
 from ceremony.activation import shares, wire
 from ceremony.machine.hardening import harden
 
-
 _SECONDS: Final = 30
 """After so long the system ends this process, whatever it waits for."""
 

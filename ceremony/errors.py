@@ -88,7 +88,9 @@ CODES: dict[str, Code] = {
     # the report
     "REPORT-SCRIPT": Code(_FAILED, "The script is not one that a report can be made of, or not the one the transcript was begun with.", "Take script and transcript from the same folder or bundle."),
     "REPORT-TYPESET": Code(_FAILED, "The PDF could not be set.", "Make the report as HTML (`-o FILE.html`) and tell the makers of the program."),
-    "REPORT-PAPER": Code(_USAGE, "There is no such size of paper.", "Name one of: a4, us-letter."),
+    "REPORT-PAPER": Code(_USAGE, "There is no such size of paper.", "Name one of: a4, letter."),
+    "REPORT-GLYPH": Code(_USAGE, "A text holds a character that the fonts for paper do not have.", "Write it in Latin, Greek, Cyrillic, Armenian, Hebrew, Arabic or Georgian letters that need no combining mark; `ceremony check` names each place in a script."),
+    "REPORT-NO-TYPST": Code(_USAGE, "The package typst, which sets the PDF, is not installed.", "Make .venv anew with `make setup` (typst stands among the packages of requirements/offline.txt), or write HTML (`-o FILE.html`) and print that."),
     # what crosses the gap
     "REQUEST-MISSING": Code(_USAGE, "The folder holds no request.", "Name the folder that holds request.json."),
     "REQUEST-EXISTS": Code(_USAGE, "The folder for the request is there already.", "Name a folder that does not exist; nothing is ever written over."),

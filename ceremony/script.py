@@ -13,9 +13,11 @@ import msgspec
 
 from ceremony.engine.answers import folded
 from ceremony.engine.check import impossible_steps
+from ceremony.engine.on_paper import problems_on_paper
 from ceremony.engine.step import Person, Step
 from ceremony.errors import CeremonyError
 from ceremony.pki.names import parse_name, shown_text
+from ceremony.pki.printed import look_of
 from ceremony.pki.profiles import CertificateProfile, ProfileTable, RootTable, intermediate_profile, proof_profile, root_profile
 from ceremony.steps import NOT_BUILT, AnyStep
 from ceremony.steps.roll_call import ABSENT
@@ -180,7 +182,7 @@ def read_script(octets: bytes) -> Script:
     if problems:
         raise ScriptRefused(problems)
     assert isinstance(script, Script)  # noqa: S101 - for the type checker: without problems it is one
-    problems = [*problems_with(script)]
+    problems = [*(Problem(*found) for found in problems_on_paper(document)), *problems_with(script)]
     if problems:
         raise ScriptRefused(problems)
     return script
@@ -297,11 +299,12 @@ def _problems_with_people(script: Script) -> Iterator[Problem]:
     ids = [participant.id for participant in script.participants]
     for id in sorted({id for id in ids if ids.count(id) > 1}):
         yield Problem("participants", f"the id {id!r} stands twice")
-    names = [folded(name) for participant in script.participants for name in (participant.name, *participant.alternates)]
+    names = [folded(look_of(name)) for participant in script.participants for name in (participant.name, *participant.alternates)]
     for name in sorted({name for name in names if name in ("", ABSENT) or not name.isprintable()}):
         yield Problem("participants", f"{shown_text(name)!r} can't be a name: nobody could answer to it")
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield Problem("participants", f"{shown_text(name)!r} stands in two places: nobody holds two roles, not as an alternate either")
+        what = f"{shown_text(name)!r}, or what looks the same, stands in two places: nobody holds two roles, not as an alternate either"
+        yield Problem("participants", what)
     roles = {participant.id: participant.role for participant in script.participants}
     if "administrator" not in roles.values():
         yield Problem("participants", "nobody has the role administrator")

@@ -12,6 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where from and where to."""
     parser.add_argument("source", type=Path, metavar="DIR-or-BUNDLE")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=".pdf or .html")
+    parser.add_argument("--paper", choices=("a4", "letter"), default="a4", help="size of the PDF's pages (a4)")
 
 
 def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
@@ -21,6 +22,6 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
         script, transcript = (record / "script.toml").read_bytes(), (record / "transcript.jsonl").read_bytes()
     except OSError as failed:
         raise CeremonyError("RECORD-MISSING", f"{args.source} is no ceremony's folder and no bundle: {failed.strerror}.") from failed
-    write_file(args.output, rendered(script, transcript, args.output.suffix))
+    write_file(args.output, rendered(script, transcript, args.output.suffix, args.paper))
     say(f"{args.output} was written. It is a rendering: the transcript is the evidence.")
     return 0

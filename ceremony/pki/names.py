@@ -112,13 +112,19 @@ def _problems_with_value(value: str, longest: int) -> Iterator[str]:
     strange = sorted({character for character in value if not _is_plain(character)})
     if strange:
         yield f"holds what is no letter and not printable ASCII: {shown_text(' '.join(strange))}"
-    scripts = {_script(character) for character in value if character.isalpha()}
-    if len(scripts) > 1 and not any(scripts <= together for together in _WRITTEN_TOGETHER):
+    scripts = scripts_in(value)
+    if len(scripts) > 1:
         yield f"mixes the letters of {' and '.join(sorted(scripts))}"
 
 
 def _is_plain(character: str) -> bool:
     return " " <= character <= "~" or unicodedata.category(character)[0] in "LM"
+
+
+def scripts_in(text: str) -> set[str]:
+    """The scripts of the letters in a text (`LATIN`, `GREEK`, ...); those that are written together count as one."""
+    scripts = {_script(character) for character in text if character.isalpha()}
+    return {" ".join(sorted(scripts))} if any(scripts <= together for together in _WRITTEN_TOGETHER) else scripts
 
 
 def _script(letter: str) -> str:

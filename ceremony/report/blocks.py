@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ceremony.pki.names import shown_text
+from ceremony.pki.printed import printed_text
 from ceremony.words import grouped, words_of
 
 WORDS_A_LINE = 8
@@ -72,6 +72,23 @@ class Listing(msgspec.Struct, frozen=True, tag_field="block", tag="listing"):
     lines: tuple[str, ...]
 
 
+class NewPage(msgspec.Struct, frozen=True, tag_field="block", tag="new-page"):
+    """What follows begins on a page of its own."""
+
+
+class DigestByHand(msgspec.Struct, frozen=True, tag_field="block", tag="digest-by-hand"):
+    """Room to write a SHA-256: 16 groups of hex digits and 32 numbered words, under a label."""
+
+    label: str
+
+
+class Sheet(msgspec.Struct, frozen=True, tag_field="block", tag="sheet"):
+    """A form to fill in by hand, kept on one page: labels, and how many lines each wants."""
+
+    title: str
+    fields: tuple[tuple[str, int], ...]
+
+
 class Event(msgspec.Struct, frozen=True):
     """One line of the record: its number, its time (with the date where that changes), who, what, and particulars.
 
@@ -86,23 +103,87 @@ class Event(msgspec.Struct, frozen=True):
     trouble: bool = False
 
 
-class StepTaken(msgspec.Struct, frozen=True, tag_field="block", tag="step"):
-    """A step of the script: what was written beside what happened, or beside labelled lines to write on `by_hand`."""
+class StepToTake(msgspec.Struct, frozen=True, tag_field="block", tag="step-to-take"):
+    """A step of a script not yet held: what to read aloud and what the script says, a row a person for time and initials.
 
+    `blanks` names what is written down beside it: the number of a bag, the fingerprint.
+    """
+
+    number: int
     title: str
-    written: tuple[tuple[str, str], ...]
     say: tuple[str, ...]
+    written: tuple[tuple[str, str], ...]
+    people: tuple[tuple[str, str], ...]
+    blanks: tuple[str, ...] = ()
+
+
+class StepTaken(msgspec.Struct, frozen=True, tag_field="block", tag="step-taken"):
+    """A step that was written, and beside it what happened; `when` says from when to when, in which lines."""
+
+    number: int
+    title: str
+    when: str
+    say: tuple[str, ...]
+    written: tuple[tuple[str, str], ...]
     events: tuple[Event, ...]
-    by_hand: tuple[str, ...] = ()
 
 
 class Happened(msgspec.Struct, frozen=True, tag_field="block", tag="happened"):
-    """Lines of the record that belong to no step."""
+    """Lines of the record, in full."""
 
     events: tuple[Event, ...]
 
 
-Block = Heading | Paragraph | Box | Facts | Digest | Typed | Table | Listing | StepTaken | Happened
+class Node(msgspec.Struct, frozen=True):
+    """A box of a tree: its depth (0 is the root), a title, and lines of data."""
+
+    depth: int
+    title: str
+    lines: tuple[str, ...]
+
+
+class Tree(msgspec.Struct, frozen=True, tag_field="block", tag="tree"):
+    """A picture: boxes hanging from boxes. `alternative` tells it to whoever does not see it."""
+
+    alternative: str
+    nodes: tuple[Node, ...]
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """One row of a timeline: a label, its times, and where its bar begins and ends, in thousandths of the whole."""
+
+    label: str
+    times: str
+    start: int
+    end: int
+    trouble: bool = False
+
+
+class Timeline(msgspec.Struct, frozen=True, tag_field="block", tag="timeline"):
+    """A picture: bars under each other, from a first to a last time. `alternative` tells it to whoever does not see it."""
+
+    alternative: str
+    bars: tuple[Bar, ...]
+
+
+Block = (
+    Heading
+    | Paragraph
+    | Box
+    | Facts
+    | Digest
+    | Typed
+    | Table
+    | Listing
+    | NewPage
+    | DigestByHand
+    | Sheet
+    | StepToTake
+    | StepTaken
+    | Happened
+    | Tree
+    | Timeline
+)
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -141,14 +222,14 @@ def typed_block(label: str, words: Sequence[str]) -> Typed:
 
 
 def escaped(part: _Anything) -> _Anything:
-    """The same block or content with every text in it through `shown_text`, so that none can be forgotten."""
+    """The same block or content with every text in it through `printed_text`, so that none can be forgotten."""
     return msgspec.convert(_escaped(msgspec.to_builtins(part)), type(part))
 
 
 def _escaped(value: Any) -> Any:
     match value:
         case str():
-            return shown_text(value)
+            return printed_text(value)
         case dict():
             return {key: _escaped(item) for key, item in value.items()}
         case list() | tuple():

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from ceremony.crossing.record import Artifact, Sealed, data_as
+from ceremony.crossing.request import Sha256
 from ceremony.errors import CeremonyError
 from ceremony.pki.names import shown_text
 from ceremony.transcript import Line
@@ -26,7 +27,14 @@ class Participant(msgspec.Struct, frozen=True):
     id: str
     name: str
     role: str
-    alternates: tuple[str, ...] = ()
+    alternates: tuple[Any, ...] = ()
+    credential: str | None = None
+
+    @property
+    def standing_in(self) -> tuple[tuple[str, str], ...]:
+        """Name and credential ("" without one) of each alternate: the script writes a name, or a table of both."""
+        told = (entry if isinstance(entry, dict) else {"name": entry} for entry in self.alternates)
+        return tuple((str(entry.get("name", "")), str(entry.get("credential") or "")) for entry in told)
 
 
 class Backup(msgspec.Struct, frozen=True):
@@ -71,6 +79,13 @@ class ScriptAsData(msgspec.Struct, frozen=True):
     rest: dict[str, Any] = {}
 
 
+class Person(msgspec.Struct, frozen=True):
+    """Somebody who approved the script, or stands behind a deviation."""
+
+    id: str
+    name: str
+
+
 class Opened(msgspec.Struct, frozen=True):
     """`opened`: the first line."""
 
@@ -83,6 +98,9 @@ class Opened(msgspec.Struct, frozen=True):
     module: dict[str, Any] | None = None
     previous: dict[str, Any] | None = None
     environment_removed: tuple[str, ...] = ()
+    credentials: dict[str, Any] = {}
+    approved_by: tuple[Person, ...] = ()
+    tokens: tuple[dict[str, Any], ...] = ()
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -94,13 +112,6 @@ class Answered(msgspec.Struct, frozen=True):
     name: str
     role: str
     digest: str | None = None
-
-
-class Person(msgspec.Struct, frozen=True):
-    """Somebody who stands behind a deviation."""
-
-    id: str
-    name: str
 
 
 class Deviation(msgspec.Struct, frozen=True):
@@ -118,8 +129,9 @@ class SignedOff(msgspec.Struct, frozen=True):
     name: str
     role: str
     statement: str
-    method: str
     note: str | None = None
+    credential: str | None = None
+    signature: str | None = None
 
 
 class Intended(msgspec.Struct, frozen=True):
@@ -152,6 +164,7 @@ class Acting(msgspec.Struct, frozen=True):
     name: str
     role: str
     stands_in: bool = False
+    identified: str = ""
 
 
 class PhysicalFact(msgspec.Struct, frozen=True):
@@ -184,10 +197,11 @@ class KeyMade(msgspec.Struct, frozen=True):
 
     label: str
     key_id: str
-    public_key_sha256: str
+    public_key_sha256: Sha256
     attributes: dict[str, dict[str, Any]]
     mechanism: str
     profile: str
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -231,9 +245,18 @@ class Record:
             raise CeremonyError("RECORD-BROKEN", f"A seal says that the root certificate's SHA-256 is {shown_text(digest)!r}.")
         return digest
 
+    @property
+    def token(self) -> dict[str, Any]:
+        """What the token in use said of itself last; {} when none was used."""
+        return next((products.token for products in reversed([*self.products()]) if products.token), {})
+
     def products(self) -> Iterator[Products]:
         """What each finished step left, in order."""
-        return (data_as(Products, line, line.data.get("products")) for line in self.of_type("step-finished"))
+        return map(self.products_of, self.of_type("step-finished"))
+
+    def products_of(self, line: Line) -> Products:
+        """What one finished step left: `line` is its `step-finished`."""
+        return data_as(Products, line, line.data.get("products"))
 
     def of_type(self, *types: str) -> Iterator[Line]:
         """The lines of these types, in order."""

@@ -25,14 +25,14 @@ def reports_of_bundle(bundle: Path) -> Mapping[str, bytes]:
     return reports_of((bundle / "record" / "script.toml").read_bytes(), (bundle / "record" / "transcript.jsonl").read_bytes())
 
 
-def rendered(script: bytes, transcript: bytes, suffix: str) -> bytes:
-    """One rendering, by the ending of the file it goes to: .pdf or .html. Raises CeremonyError USAGE for another."""
+def rendered(script: bytes, transcript: bytes, suffix: str, paper: str = "a4") -> bytes:
+    """One rendering, by the ending of the file it goes to: .pdf (on `paper`) or .html. Raises CeremonyError USAGE for another."""
     lines, _ = read_lines(transcript)
     content = report_content(script, lines, certificates=certificates_in(lines))
     if suffix == ".html":
         return render_html(content)
     if suffix == ".pdf":
-        return render_pdf(content)
+        return render_pdf(content, paper=paper)
     raise CeremonyError("USAGE", f"A report is a .pdf or a .html, not {suffix or 'without an ending'}.")
 
 

@@ -1,6 +1,7 @@
-"""The chapter that says how anybody checks a bundle, with the program and without it."""
+"""The last page: how anybody checks a bundle, with the program and without it."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 from ceremony.report.blocks import Block, Heading, Listing, Paragraph
 from ceremony.report.record import Record
@@ -13,18 +14,27 @@ done < record/transcript.jsonl; echo "$last\""""
 """Prints the fingerprint after following each line to the line before; prints BROKEN where one does not follow."""
 
 
-def _seconds(time: str) -> int:
-    """A UTC time (RFC 3339) as openssl's -attime wants it."""
-    return int(dt.datetime.fromisoformat(time).timestamp())
-
-
 def how_to_verify(record: Record) -> list[Block]:
     """Commands to type in the bundle's folder, and what each must say for this ceremony."""
+    if not record.lines:
+        root = f"root/{record.script.root.get('label', 'LABEL')}.cert.pem"
+        return _commands(fingerprint="", script=record.script_sha256, root=root, root_sha256="", leaves=(), attime="")
     seal = next((line for line in reversed(record.lines) if line.type == "sealed"), None)
     if seal is None:
         return [Heading("How to verify"), Paragraph("Nothing was sealed yet, so there is no bundle to verify.")]
     roots = [artifact.path for artifact in record.artifacts if artifact.kind == "root-certificate"]
-    leaves = [artifact.path for artifact in record.artifacts if artifact.kind in ("intermediate-certificate", "proof-certificate")]
+    return _commands(
+        fingerprint=seal.sha256,
+        script=record.script_sha256,
+        root=roots[0] if roots and record.root_certificate_sha256 else "",
+        root_sha256=record.root_certificate_sha256 or "",
+        leaves=[artifact.path for artifact in record.artifacts if artifact.kind in ("intermediate-certificate", "proof-certificate")],
+        attime=f" -attime {int(dt.datetime.fromisoformat(seal.time).timestamp())}",
+    )
+
+
+def _commands(*, fingerprint: str, script: str, root: str, root_sha256: str, leaves: Sequence[str], attime: str) -> list[Block]:
+    """`attime` is the option that makes openssl look at the day of the seal; digests are hex, "" while only paper knows them."""
     blocks: list[Block] = [
         Heading("How to verify"),
         Paragraph(
@@ -33,24 +43,29 @@ def how_to_verify(record: Record) -> list[Block]:
         Listing(("ceremony verify BUNDLE --fingerprint FINGERPRINT-FROM-PAPER",)),
         Paragraph("Without the program, in the bundle's folder. Every file is the one that the sums name:"),
         Listing(("sha256sum -c SHA256SUMS",)),
-        Paragraph("The transcript is the one whose fingerprint stands on paper. This must print:"),
-        Listing(("tail -n1 record/transcript.jsonl | sha256sum", seal.sha256)),
+        Paragraph(f"The transcript is the one whose fingerprint stands on paper. This must print {'it' if not fingerprint else 'that'}:"),
+        Listing(("tail -n1 record/transcript.jsonl | sha256sum", *_printed(fingerprint))),
         Paragraph("Each line follows the line before. This must print the fingerprint, and BROKEN nowhere:"),
         Listing(tuple(CHAIN.splitlines())),
         Paragraph("The script is the one that was approved. This must print:"),
-        Listing(("sha256sum record/script.toml", record.script_sha256)),
+        Listing(("sha256sum record/script.toml", script)),
     ]
-    if roots and record.root_certificate_sha256:
+    if root:
         blocks += [
-            Paragraph("The root certificate is the one that was sealed. This must print:"),
-            Listing((f"openssl x509 -in {roots[0]} -outform DER | sha256sum", record.root_certificate_sha256)),
             Paragraph(
-                "The root certificate verifies under itself, and what it signed under it, on the day of the seal. Each must print OK:"
+                "The root certificate is the one that was sealed. This must print:"
+                if root_sha256
+                else "The root certificate. This prints the digest by which everybody trusts it, and which stands in the seal:"
             ),
-            Listing(
-                tuple(
-                    f"openssl verify -x509_strict -attime {_seconds(seal.time)} -CAfile {roots[0]} {path}" for path in [roots[0], *leaves]
-                )
+            Listing((f"openssl x509 -in {root} -outform DER | sha256sum", *_printed(root_sha256))),
+            Paragraph(
+                "The root certificate verifies under itself, and what it signed under it"
+                f"{', on the day of the seal' * bool(attime)}. Each must print OK:"
             ),
+            Listing(tuple(f"openssl verify -x509_strict{attime} -CAfile {root} {path}" for path in [root, *leaves])),
         ]
     return blocks
+
+
+def _printed(digest: str) -> tuple[str, ...]:
+    return (digest,) if digest else ()

@@ -1,0 +1,177 @@
+"""Page one: what this is of, where it stands, and the digests that people compare with their own paper."""
+
+from ceremony.report.blocks import Block, Box, DigestByHand, Facts, Paragraph, Table, digest_block
+from ceremony.report.happened import events_of
+from ceremony.report.record import Record
+from ceremony.report.rows import spoken, text_of
+from ceremony.transcript import Line
+
+EVIDENCE = {
+    "witness": "by the witnesses present",
+    "video": "by video, from before the key is made until after",
+    "qualified-auditor": "by a qualified auditor, who is in the room and confirms it",
+}
+BACKUPS = {
+    "vendor-clone": ("A second token, cloned by its vendor's tools", "The root key is cloned to a second token by the vendor's own tools."),
+    "twin-root": ("A twin root", "A second root with a key of its own stands ready."),
+}
+
+
+def numbers_of_trouble(record: Record) -> set[int]:
+    """The numbers of the lines that tell of something not as written."""
+    return {event.seq for event in events_of(record.lines, record.opened_data) if event.trouble}
+
+
+def cover_of_script(record: Record) -> list[Block]:
+    """The cover of a ceremony not yet held."""
+    script = record.script
+    return [
+        Box(
+            "This is the script for the room",
+            (
+                "People approve a ceremony script by the digest below; the program shows the same digest before it begins.",
+                "Each step has the words to read aloud, and room for the time (UTC) and for initials. What is not done as written goes on "
+                "a deviation sheet. The paper goes with the record; it does not replace it.",
+            ),
+        ),
+        digest_block("Ceremony script, SHA-256 of script.toml", record.script_sha256),
+        Facts(_of_script(record)),
+        _backup(record),
+        *_smaller_group(record),
+        Table(
+            ("Place", "Date", "Begun (UTC)", "Ended (UTC)"),
+            (("", "", "", ""),),
+            (5, 3, 3, 3),
+            by_hand=True,
+        ),
+        DigestByHand(f"Fingerprint at the close of {script.id}: written here by hand, read aloud, kept apart from the record"),
+    ]
+
+
+def cover_of_report(record: Record) -> list[Block]:
+    """The cover of a ceremony that was held, as far as it got."""
+    opened = record.opened
+    assert opened is not None  # noqa: S101 - the caller has lines, and the first is `opened`
+    last = record.lines[-1]
+    facts = [
+        ("Ceremony", opened.ceremony),
+        ("Held", f"{spoken(record.lines[0].time)} to {spoken(last.time)}"),
+        ("Stands at", _standing(last)),
+        ("Not as written", _troubles_in_words(record)),
+        ("The key is kept by", _key_place(record)),
+    ]
+    token = record.token
+    named = [f"{name} {token[name]}" for name in ("label", "serial", "manufacturer", "model") if token.get(name)]
+    facts += [("Token", ", ".join(named))] if named else []
+    return [
+        _mode_in_words(opened.rehearsal),
+        Facts((*facts, *_of_script(record))),
+        *_fingerprints(record),
+        _backup(record),
+        *_smaller_group(record),
+        Box(
+            "This report is a rendering, not evidence",
+            (
+                "It was made by the program from the record and says nothing that the record does not. The evidence is the transcript, and "
+                "the fingerprint that the people present wrote on paper with their own hands. Compare the fingerprint above with that "
+                "paper, then check the bundle as the last page says.",
+            ),
+        ),
+    ]
+
+
+def _fingerprints(record: Record) -> list[Block]:
+    announced, last = record.announced, record.lines[-1]
+    blocks: list[Block] = []
+    if announced:
+        after = last.seq - announced.seq
+        said = "" if not after else f"; {after} later line{'s are' if after > 1 else ' is'} told of here and not covered by it"
+        blocks.append(digest_block(f"Fingerprint of the ceremony (line {announced.seq}{said})", announced.sha256))
+    if record.root_certificate_sha256:
+        blocks.append(digest_block("Root certificate, SHA-256 of its DER", record.root_certificate_sha256))
+    return [*blocks, digest_block("Ceremony script, SHA-256 of script.toml", record.script_sha256)]
+
+
+def _of_script(record: Record) -> tuple[tuple[str, str], ...]:
+    script = record.script
+    window = script.window
+    rows = [("Script", f"{script.id}, policy {script.policy or 'not named'}")]
+    if window:
+        rows.append(("May be held", f"from {text_of(window.get('from'))} to {text_of(window.get('to'))}, both days included"))
+    if script.root:
+        rows.append(("Root", f"{text_of(script.root.get('subject'))}, key {text_of(script.root.get('key'))}"))
+    return (*rows, ("Key generation", f"witnessed {EVIDENCE.get(script.evidence, script.evidence)}"))
+
+
+def _mode_in_words(rehearsal: bool) -> Box:
+    if rehearsal:
+        return Box("REHEARSAL", ("Held to practise, on a throw-away token. Nothing that came out of it may be trusted by anything.",))
+    return Box("PRODUCTION", ("The record says that this was the ceremony itself, not a rehearsal.",))
+
+
+def _backup(record: Record) -> Box:
+    backup = record.script.backup
+    if backup is None:
+        return Box(
+            "Backup of the root key: the script says nothing", ("A script must say how the root key is backed up, or that it is not.",)
+        )
+    if backup.kind == "none":
+        return Box(
+            "Backup of the root key: NONE",
+            (
+                "If the token is lost or fails, the root key is gone.",
+                f"Reason: {backup.reason or 'none given'}",
+                f"Who owns this risk: {backup.owner or 'nobody named'}",
+            ),
+        )
+    title, text = BACKUPS.get(backup.kind, (backup.kind, "A kind of backup that this report has no words for."))
+    return Box(f"Backup of the root key: {title}", (text, *([f"Reason: {backup.reason}"] if backup.reason else [])))
+
+
+def _smaller_group(record: Record) -> list[Block]:
+    so = record.script.activation.get("so")
+    reason = so.get("smaller") if isinstance(so, dict) else None
+    if not reason:
+        return []
+    return [
+        Box(
+            "The SO PIN is held by a smaller group than the user PIN",
+            ("Whoever has the SO PIN can set a new user PIN and use the key.", f"Reason given by the script: {text_of(reason)}"),
+        )
+    ]
+
+
+def _key_place(record: Record) -> str:
+    opened = record.opened
+    module = opened.module if opened else None
+    if module is None:
+        return "no PKCS#11 module was in use"
+    if module.get("software"):
+        return f"{module.get('description') or module.get('manufacturer')}: a SOFTWARE module, no hardware protects the key"
+    return f"{module.get('description') or module.get('manufacturer')}: hardware as claimed by the module, not attested"
+
+
+def _standing(last: Line) -> str:
+    match last.type:
+        case "sealed":
+            return f"sealed as bundle {last.data.get('bundle')}"
+        case "closed":
+            return "closed"
+        case "aborted":
+            return f"ABORTED: {last.data.get('text') or 'no reason given'}"
+        case "paused":
+            return f"paused ({last.data.get('reason')})"
+    return "OPEN: the record ends in the middle of a session"
+
+
+def _troubles_in_words(record: Record) -> str:
+    count = len(numbers_of_trouble(record))
+    return f"{count} line{'s' * (count > 1)} of the record: see the next chapter" if count else "nothing"
+
+
+def cover_note(record: Record) -> Paragraph:
+    """What the numbers mean that stand all over the report."""
+    return Paragraph(
+        f"#n is line n of the transcript, which has {len(record.lines)} lines. All times are UTC. A bar at the left marks what was not "
+        "as written."
+    )

@@ -113,7 +113,8 @@ class TokenPins(TokenSession):
         try:
             self._sidecar.set_pin(session, old, new)
         except TokenError as error:
-            raise self._not_surely_changed(error, who) from error
+            self._tell_whether_changed(error, who)
+            raise
         finally:
             self.drop_session()
 
@@ -124,7 +125,8 @@ class TokenPins(TokenSession):
         try:
             self._sidecar.init_pin(session, new_user_pin)
         except TokenError as error:
-            raise self._not_surely_changed(error, "user") from error
+            self._tell_whether_changed(error, "user")
+            raise
         finally:
             self.drop_session()
 
@@ -164,13 +166,12 @@ class TokenPins(TokenSession):
             return f"The token does not say how many tries of the {name} are left."
 
     @staticmethod
-    def _not_surely_changed(error: TokenError, who: Who) -> TokenError:
-        """The error with what is known of the PIN: unchanged when the token refused, else unknown."""
+    def _tell_whether_changed(error: TokenError, who: Who) -> None:
+        """Says in the error what is known of the PIN: unchanged when the token refused, else unknown."""
         name = _PINS[who].name
         error.outcome_unknown = error.code not in _REFUSALS
         known = f"It is not known whether the {name} was changed." if error.outcome_unknown else f"The {name} is as it was."
         error.state = f"{LOGGED_OUT} {known}"
-        return error
 
     def logout(self) -> None:
         """C_Logout; the session is closed too."""

@@ -11,6 +11,7 @@ import pytest
 from ceremony.activation import client, shares, wire
 from ceremony.activation.shares import ShareProblem
 from ceremony.errors import CeremonyError
+from tests.memory import found_in_memory
 
 
 def test_split_read_and_combine_come_back_as_they_are():
@@ -93,3 +94,22 @@ def test_what_is_no_message_ends_the_talk():
         with pytest.raises(wire.WireClosed):
             wire.receive(reading)
         os.close(reading)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_neither_secret_nor_share_nor_pin_is_left_in_the_process_that_leads_the_ceremony():
+    """All there is between a split and a login; what is ours is wiped, and no copy may be left beside it."""
+    secret = bytearray(16)
+    with open("/dev/urandom", "rb", buffering=0) as source:
+        # into place: a `bytes` on the way would be found below
+        source.readinto(secret)
+    made = client.split(secret, 2, 2)
+    read = [client.read_share(share) for share in made]
+    again = client.combine(read)
+    pin = shares.pin_of(again, 4, 255, "alphanumeric", False)
+    # of a share its end: the beginning is common to all of its set, and public
+    wanted = [bytes(octet ^ 0x55 for octet in held[-24:]) for held in (secret, pin, made[1])]
+    assert all(found_in_memory(os.getpid(), masked) for masked in wanted), "the search finds what is there"
+    for held in (secret, again, pin, *made, *(share.words for share in read)):
+        held[:] = bytes(len(held))
+    assert [found_in_memory(os.getpid(), masked) for masked in wanted] == [0, 0, 0]

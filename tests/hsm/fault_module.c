@@ -10,6 +10,9 @@
  *   C_GetAttributeValue false 0x163 says CK_FALSE for it
  *   C_GetAttributeValue fail 0x181  has no such attribute
  *   C_GetMechanismList without 0x1041  leaves this mechanism out (puts CKM_SHA_1 in its place)
+ *   pad user 1111             has a pad, on which people type: this user PIN (decimal digits) wherever the call brings no PIN
+ *   pad so 2222               and this SO PIN, when the security officer is meant
+ *   pad new 3333              and this new PIN in C_SetPIN; without a rule `pad new`, that of whoever is meant
  *   C_GenerateRandom noise 0  writes to standard output and reads from standard input, as a bad module may
  */
 #define _GNU_SOURCE
@@ -65,16 +68,57 @@ static UL before(const char *function) {
 HOOK(C_Initialize, 0)
 HOOK(C_GetInfo, 2)
 HOOK(C_GetSlotList, 4)
-HOOK(C_InitToken, 9)
-HOOK(C_InitPIN, 10)
 HOOK(C_OpenSession, 12)
-HOOK(C_Login, 18)
 HOOK(C_Logout, 19)
 HOOK(C_DestroyObject, 22)
 HOOK(C_FindObjectsInit, 26)
 HOOK(C_SignInit, 42)
 HOOK(C_GenerateKeyPair, 59)
 HOOK(C_GenerateRandom, 64)
+
+static UL who = 1;
+
+/* A token with a pad takes PINs from it alone: one that comes from the program is an error here. */
+static UL typed_on_pad(const char *whose, char *pin, UL *place, UL *length) {
+  UL number;
+  if (!rule("pad", whose, &number)) return 0;
+  if (*place) return 7;
+  *length = (UL)sprintf(pin, "%lu", number);
+  *place = (UL)pin;
+  return 0;
+}
+
+static const char *whose(void) { return who ? "user" : "so"; }
+
+static UL C_InitToken(ALL) {
+  char pin[32];
+  UL value = before("C_InitToken");
+  if (!value) value = typed_on_pad("so", pin, &b, &c);
+  return value ? value : real->f[9](a, b, c, d, e, f, g, h);
+}
+
+static UL C_InitPIN(ALL) {
+  char pin[32];
+  UL value = before("C_InitPIN");
+  if (!value) value = typed_on_pad("user", pin, &b, &c);
+  return value ? value : real->f[10](a, b, c, d, e, f, g, h);
+}
+
+static UL C_SetPIN(ALL) {
+  char old[32], new[32];
+  UL value = before("C_SetPIN");
+  if (!value) value = typed_on_pad(whose(), old, &b, &c);
+  if (!value) value = typed_on_pad(rule("pad", "new", NULL) ? "new" : whose(), new, &d, &e);
+  return value ? value : real->f[11](a, b, c, d, e, f, g, h);
+}
+
+static UL C_Login(ALL) {
+  char pin[32];
+  UL value = before("C_Login");
+  who = b;
+  if (!value) value = typed_on_pad(whose(), pin, &c, &d);
+  return value ? value : real->f[18](a, b, c, d, e, f, g, h);
+}
 
 static UL C_Sign(ALL) {
   UL number, value = before("C_Sign");
@@ -87,6 +131,7 @@ static UL C_GetTokenInfo(ALL) {
   UL number, value = before("C_GetTokenInfo");
   if (!value) value = real->f[6](a, b, c, d, e, f, g, h);
   if (!value && rule("C_GetTokenInfo", "flags", &number)) ((TokenInfo *)b)->flags |= number;
+  if (!value && (rule("pad", "user", NULL) || rule("pad", "so", NULL))) ((TokenInfo *)b)->flags |= 0x100;
   if (!value && rule("C_GetTokenInfo", "serial", &number)) memset(((TokenInfo *)b)->serial, '0' + (int)number, 16);
   return value;
 }
@@ -127,6 +172,7 @@ UL C_GetFunctionList(List **list) {
     mine.f[7] = C_GetMechanismList;
     mine.f[9] = C_InitToken;
     mine.f[10] = C_InitPIN;
+    mine.f[11] = C_SetPIN;
     mine.f[12] = C_OpenSession;
     mine.f[18] = C_Login;
     mine.f[19] = C_Logout;

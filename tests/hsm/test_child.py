@@ -13,6 +13,7 @@ import pytest
 from hsm.client import Module, Token
 from tests.hsm.conftest import Faulty
 from tests.hsm.given import SO_PIN, USER_PIN, is_running, refusal, token_logged_in_to
+from tests.memory import found_in_memory
 
 
 @pytest.mark.parametrize("octets", [b"noise", b"\0\0\0\x02{}", b"\0\0\0\x01{"])
@@ -128,32 +129,6 @@ def test_a_pin_is_in_neither_process_after_the_call(faulty: Faulty):
             assert found_in_memory(process_id, wanted) == 0, "the PIN is still in memory"
         except PermissionError:
             pytest.skip("this user may not read the memory of the child, as PR_SET_DUMPABLE wants it")
-
-
-def found_in_memory(process_id: int, masked: bytes) -> int:
-    """How often a text stands in a process's writable memory; it is kept masked, or the search would find itself."""
-    count = 0
-    with open(f"/proc/{process_id}/mem", "rb", buffering=0) as memory:
-        for line in Path(f"/proc/{process_id}/maps").read_text().splitlines():
-            area, rights = line.split()[:2]
-            if not rights.startswith("rw"):
-                continue
-            start, end = (int(place, 16) for place in area.split("-"))
-            try:
-                memory.seek(start)
-                octets = memory.read(end - start)
-            except (OSError, OverflowError):
-                continue
-            count += occurrences(octets, masked)
-    return count
-
-
-def occurrences(octets: bytes, masked: bytes) -> int:
-    first, second = masked[0] ^ 0x55, masked[1] ^ 0x55
-    place, count = -1, 0
-    while (place := octets.find(bytes([first, second]), place + 1)) >= 0:
-        count += all(octets[place + offset] == octet ^ 0x55 for offset, octet in enumerate(masked) if place + offset < len(octets))
-    return count
 
 
 def test_the_search_for_a_pin_would_find_it():

@@ -12,7 +12,8 @@ from ceremony.machine.site import Site
 from ceremony.room.rehearsed import Rehearsed
 from ceremony.script import Script, read_script
 from ceremony.session import begun, serial_in_use
-from ceremony.unattended import Unattended
+from ceremony.steps.record import Fact, Record
+from ceremony.unattended import Answers, Unattended
 
 
 def prepared(script: bytes, directory: Path, module: Path | None, removed: tuple[str, ...]) -> Rehearsed:
@@ -32,11 +33,13 @@ def _with_past(script: bytes, model: Script, directory: Path, rehearsed: Rehears
     first = dataclasses.replace(rehearsed, outbox=outbox)
     earlier = past_script(script, model)
     with begun(earlier, past, site=Site(), inbox=None, outbox=None, previous=None, removed=removed, rehearsed=first) as session:
-        outcome = session.conduct(Unattended(None, lambda said: None))
+        kinds = tuple(str(step.__struct_config__.tag) for step in session.script.steps)
+        outcome = session.conduct(Unattended(Answers(answers=_put_away(model)), lambda said: None, kinds=kinds))
         serial = serial_in_use(session.transcript.lines)
     if outcome.reason != "closed":
         raise CeremonyError("INTERNAL", f"The made-up past of this rehearsal did not end well: {outcome.text}", state="Nothing was begun.")
     said = (*rehearsed.made_up, "a first ceremony with a root of its own on this token; its bundle stands in for the one in [previous]")
+    said += tuple(f"what it put away last: {fact.name} ({fact.what}): {_MADE_UP[fact.what]}" for fact in _taken_out(model))
     return dataclasses.replace(rehearsed, serial=serial, previous=past / "bundles" / "1", made_up=said)
 
 
@@ -53,4 +56,35 @@ def past_script(script: bytes, model: Script) -> bytes:
     kinds = ("roll-call", "check-clock", "check-machine", "initialise-token", "unlock", "generate-root", "unlock", "certify-root", "close")
     document["steps"] = [{"kind": kind, "title": kind, "actor": actor, "confirm": [confirm]} for kind in kinds]
     document["steps"][3]["label"] = "rehearsal"
+    if things := [{"name": fact.name, "what": fact.what, "text": fact.text} for fact in _taken_out(model)]:
+        away = {"kind": "record", "title": "record", "actor": actor, "confirm": [confirm], "custody": "put-away", "facts": things}
+        document["steps"].insert(-1, away)
     return tomlkit.dumps(document).encode()
+
+
+_MADE_UP = {
+    "bag": "REHEARSAL-BAG-0001",
+    "seal": "REHEARSAL-SEAL-0001",
+    "safe": "Rehearsal safe 1",
+    "medium": "REHEARSAL-MEDIUM-1",
+    "token": "REHEARSAL-TOKEN",
+    "other": "REHEARSAL",
+}
+"""What stood on each kind of thing that the made-up past put away."""
+
+
+def _taken_out(model: Script) -> list[Fact]:
+    """What the script takes out first of all, and expects as the ceremony before put it away."""
+    first: dict[str, Fact] = {}
+    away: set[str] = set()
+    for step in model.steps:
+        if isinstance(step, Record) and step.custody:
+            for fact in step.facts:
+                if step.custody == "taken-out" and fact.name not in away:
+                    first.setdefault(fact.name, fact)
+                away.add(fact.name)
+    return list(first.values())
+
+
+def _put_away(model: Script) -> dict[str, str]:
+    return {f"record/{fact.name}/1/first": _MADE_UP[fact.what] for fact in _taken_out(model)}

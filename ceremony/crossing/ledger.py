@@ -4,7 +4,7 @@ Its last element is a pure function of the transcript up to a seal (and, for a r
 without that element it is the ledger of the previous ceremony, byte for byte.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -44,8 +44,20 @@ class Root(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     certificate_sha256: str
 
 
-class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one ceremony adds. `seals` are this ceremony's seals (hex) before the one that the ledger leaves with."""
+class InCustody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A thing put away, by its name in the script: its kind (`bag`, `seal`, `safe`, `medium`, `token`, `other`) and what stood on it."""
+
+    name: str
+    what: str
+    value: str
+
+
+# omit_defaults: a ledger from before there was `custody` is written again as it was, byte for byte.
+class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What one ceremony adds. `seals` are this ceremony's seals (hex) before the one that the ledger leaves with.
+
+    `custody` is the last value of each thing that was put away, sorted by name; left out where there is none.
+    """
 
     ceremony: str
     rehearsal: bool
@@ -53,6 +65,7 @@ class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seals: tuple[str, ...]
     entries: tuple[Entry, ...]
     root: Root | None
+    custody: tuple[InCustody, ...] = ()
 
 
 class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,6 +117,7 @@ def ledger_of(lines: Sequence[Line], previous_ledger: bytes | None) -> bytes:
         seals=tuple(line.sha256 for line, _ in record.seals[:-1]),
         entries=_entries(record),
         root=_root(record, earlier),
+        custody=_custody(record),
     )
     return write_ledger(Ledger(1, (*earlier, own)))
 
@@ -121,6 +135,22 @@ def certified_keys(ledger: bytes) -> set[str]:
 def ledger_entries(ledger: bytes) -> list[Entry]:
     """All entries, the oldest first. Raises CeremonyError LEDGER-BROKEN."""
     return [entry for ceremony in read_ledger(ledger).ceremonies for entry in ceremony.entries]
+
+
+def custody_in(ledger: bytes) -> list[InCustody]:
+    """The last value of each thing that was ever put away, by name. Raises CeremonyError LEDGER-BROKEN."""
+    return last_custody(read_ledger(ledger).ceremonies)
+
+
+def last_custody(ceremonies: Iterable[LedgerOfCeremony]) -> list[InCustody]:
+    """The last value of each thing that these ceremonies (the oldest first) put away, sorted by name."""
+    last = {thing.name: thing for ceremony in ceremonies for thing in ceremony.custody}
+    return [last[name] for name in sorted(last)]
+
+
+def _custody(record: Record) -> tuple[InCustody, ...]:
+    away = record.products(record.lines[-1].step).custody
+    return tuple(InCustody(name, away[name].what, away[name].value) for name in sorted(away))
 
 
 def _entries(record: Record) -> tuple[Entry, ...]:

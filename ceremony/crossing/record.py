@@ -168,16 +168,35 @@ class Present(msgspec.Struct, frozen=True):
     role: str
 
 
+class Thing(msgspec.Struct, frozen=True):
+    """A thing as it was put away: its kind (see ceremony.custody) and what stood on it."""
+
+    what: str
+    value: str
+
+
+class PhysicalFact(msgspec.Struct, frozen=True):
+    """A fact that a `record` step left; `custody` is "", `taken-out` or `put-away`."""
+
+    name: str
+    what: str
+    value: str
+    custody: str = ""
+
+
 class Products(msgspec.Struct, frozen=True):
     """What finished steps have established, as far as it is asked for here.
 
-    `csrs` (by name) and `codes` (by service) are those that people vouched for; `people` the last roll-call by participant's id.
+    `csrs` (by name) and `codes` (by service) are those that people vouched for; `people` the last roll-call by participant's id;
+    `custody` what was put away last, by name.
     """
 
     ceremony_day: str | None = None
     csrs: dict[str, ReceivedCsr] = {}
     codes: dict[str, ProofRequest] = {}
     people: dict[str, Present] = {}
+    physical: tuple[PhysicalFact, ...] = ()
+    custody: dict[str, Thing] = {}
 
 
 class _Finished(msgspec.Struct, frozen=True):

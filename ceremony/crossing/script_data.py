@@ -19,13 +19,31 @@ class ScriptPerson(msgspec.Struct, frozen=True):
     alternates: tuple[str, ...] = ()
 
 
+class ScriptFact(msgspec.Struct, frozen=True):
+    """A physical fact of a `record` step, and its kind."""
+
+    name: str
+    what: str
+
+
+class ScriptItem(msgspec.Struct, frozen=True):
+    """What an `inventory` step counts, and by how much the script foresees it to change."""
+
+    name: str
+    change: int = 0
+
+
 class ScriptStep(msgspec.Struct, frozen=True):
-    """A step of the script."""
+    """A step of the script. `facts` and `custody` are those of `record`, `count` and `items` those of `inventory`."""
 
     kind: str
     title: str
     actor: str
     confirm: tuple[str, ...] = ()
+    facts: tuple[ScriptFact, ...] = ()
+    custody: str = ""
+    count: str = ""
+    items: tuple[ScriptItem, ...] = ()
 
 
 class ScriptIntermediate(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from ceremony.crossing import checks_of_certificates as certificates
+from ceremony.crossing import checks_of_custody as custody
 from ceremony.crossing import checks_of_record as record
 from ceremony.crossing.bundle import CAPS, LEDGER, MANIFEST, REPORTS, SCRIPT, TRANSCRIPT, manifest_bytes, manifest_of
 from ceremony.crossing.files import SUMS, problems_with_sums, read_tree
@@ -239,6 +240,7 @@ _CHECKS: tuple[tuple[str, Callable[[Subject], Iterable[str]], str], ...] = (
     ("window", record.problems_with_window, "held on days that the script allows"),
     ("orders", record.problems_with_orders, "each signature was ordered by two people over its digest"),
     ("machine-checks", record.problems_with_machine_checks, "made before each signature"),
+    ("custody", custody.problems_with_custody, "typed by two, as put away last, and in balance"),
     ("vouching", certificates.problems_with_vouching, "each CSR's key was vouched for from paper or pinned by the script"),
     ("artifacts-accounted", certificates.problems_with_artifacts, "lines, signatures and files are the same, one to one"),
     ("root-certificate", certificates.problems_with_root, "self-signed, by the script's profile"),

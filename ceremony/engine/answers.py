@@ -1,5 +1,6 @@
 """Whether an answer fits its question, and how it is recorded."""
 
+from ceremony.custody import problem_with_fact
 from ceremony.engine.step import Ask
 from ceremony.words import fingerprint_typed
 
@@ -10,7 +11,7 @@ LONGEST_TEXT = 1000
 def problem_with(ask: Ask, value: str) -> str | None:
     """Why an answer does not fit its question; None when it does."""
     if ask.accept is None and not ask.choices:
-        return problem_with_text(value, ask.least)
+        return problem_with_text(value, ask.least) or problem_with_fact(ask.form, value)
     if (ask.accept is not None and _same(value, ask.accept)) or folded(value) in map(folded, ask.choices):
         return None
     choices = f"Answer with one of: {', '.join(ask.choices)}."

@@ -14,7 +14,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
     `key` is unique within the step. `shown` is what to read first, a line each. `digest` is SHA-256 hex,
     shown as evidence. An answer fits when it is `accept`, which must be typed back (case and white space do
-    not matter), or one of `choices`; with neither, free text of at least `least` characters. When `blind`,
+    not matter), or one of `choices`; with neither, free text of at least `least` characters, in the `form` of
+    a physical fact (ceremony.custody) where one is named. When `blind`,
     the screen must not show `accept`: it stands on paper. `order` marks the deliberate command to sign.
     """
 
@@ -27,6 +28,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     blind: bool = False
     choices: tuple[str, ...] = ()
     least: int = 0
+    form: str = ""
     order: bool = False
 
 
@@ -190,7 +192,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     """What is true between two steps, as `ceremony check` models it. Facts first, then resources.
 
     A root that is `present` is one of an earlier ceremony, not taken up yet by `use-root`. Resources (unlocked,
-    machine_checked, clock_checked, roll_called) are gone after a pause.
+    machine_checked, clock_checked, roll_called) are gone after a pause. `taken_out` are things out of their place of keeping,
+    `counted_in` what was counted in and not out, both by name; `filmed`: a camera runs.
     """
 
     token: Literal["blank", "ready"] = "blank"
@@ -201,6 +204,9 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     unsealed: bool = False
     crossed: bool = False
     closed: bool = False
+    taken_out: frozenset[str] = frozenset()
+    counted_in: frozenset[str] = frozenset()
+    filmed: bool = False
     unlocked: bool = False
     machine_checked: bool = False
     clock_checked: bool = False

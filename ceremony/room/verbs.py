@@ -11,6 +11,7 @@ from ceremony.room.make_bundle import MakeBundle
 from ceremony.room.proof_key import ProofKey
 from ceremony.room.randomness import Random, SerialNumber
 from ceremony.room.read_clock import ReadClock
+from ceremony.room.read_custody import ReadCustody
 from ceremony.room.read_previous import ReadPrevious
 from ceremony.room.sign import Sign
 from ceremony.room.store import Store
@@ -31,6 +32,7 @@ VERBS: dict[str, Verb] = {
     "generate-key": GenerateKey(),
     "find-root": FindRoot(),
     "read-previous": ReadPrevious(),
+    "read-custody": ReadCustody(),
     "proof-key": ProofKey(),
     "store": Store(),
     "sign": Sign(),

@@ -10,6 +10,7 @@ from ceremony.steps.crossing import Crossing
 from ceremony.steps.generate_root import GenerateRoot
 from ceremony.steps.import_request import ImportRequest
 from ceremony.steps.initialise_token import InitialiseToken
+from ceremony.steps.inventory import Inventory
 from ceremony.steps.lock import Lock
 from ceremony.steps.prove_possession import ProvePossession
 from ceremony.steps.record import Record
@@ -22,6 +23,7 @@ AnyStep = (
     RollCall
     | Attest
     | Record
+    | Inventory
     | CheckClock
     | CheckMachine
     | InitialiseToken

@@ -17,6 +17,10 @@ class Close(Step, frozen=True, tag="close"):
         """Not closed before, and people to sign."""
         if world.closed:
             yield "the ceremony is closed already"
+        if world.counted_in:
+            yield f"counted in and not out again: {', '.join(sorted(world.counted_in))}"
+        if world.filmed:
+            yield "a camera was started, and no step recorded its stop"
         yield from sealing_requires(world)
 
     def leads_to(self, world: World, script: object) -> World:

@@ -17,6 +17,8 @@ def sealing_requires(world: World) -> Iterable[str]:
         yield "the root key has no certificate yet"
     if not world.unsealed:
         yield "nothing was made since the last export"
+    if world.taken_out:
+        yield f"not put away again, by no step of kind record: {', '.join(sorted(world.taken_out))}"
 
 
 def sealed_and_exported(known: Known, actor: str, confirmer: str) -> Generator[Request, Any, int]:

@@ -44,7 +44,8 @@ def before_import(once: Callable[[str, Callable[[Path], None]], Path], answers: 
         script = SCRIPTS / "first-ceremony.toml"
         done("rehearse", script, "--answers", answers, "--dir", folder / "D")
         people = ["Kari Holm", "Nils Berg", "Eva Lund", "Jon Vik", *["present"] * 4]
-        typed = [status(folder / "D")["fingerprint"], *people, "agrees", "agrees", "seen", "seen", ":pause"]
+        bag, seal = "REHEARSAL-BAG-0002", "REHEARSAL-SEAL-0002"
+        typed = [status(folder / "D")["fingerprint"], *people, "agrees", "agrees", "seen", "seen", bag, bag, seal, seal, ":pause"]
         ended = ceremony("resume", "--dir", folder / "D", "--plain", typed="".join(f"{line}\n" for line in typed))
         assert ended.code == 0, ended
         paused_for(folder / "D", "operator")
@@ -271,7 +272,7 @@ def test_a_request_that_the_script_does_not_take(
     # What was brought and refused is not made up in its place.
     assert ended.code == 2 and four_parts(ended.err)["Code"] == "MEDIUM-NO-REQUEST", ended
     paused_for(folder, "error", "MEDIUM-NO-REQUEST")
-    assert not any(line.type == "result" and line.data["verb"] == "serial-number" and line.step == 18 for line in lines_of(folder))
+    assert not any(line.type == "result" and line.data["verb"] == "serial-number" and line.step == 21 for line in lines_of(folder))
     nothing_half_written(folder)
     same_key(gone_on_to_the_end(folder, answers, "--inbox", good), good)
 

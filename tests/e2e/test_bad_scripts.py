@@ -78,7 +78,7 @@ WRONG: dict[Change, tuple[tuple[str, int], tuple[str, ...]]] = {
             "steps[1].acter: unknown key; did you mean 'actor'?",
         ),
     ),
-    an_impossible_order: (SCRIPT_INVALID, ("steps[7]", "steps[9]")),
+    an_impossible_order: (SCRIPT_INVALID, ("steps[8]", "steps[10]")),
     one_person_in_two_roles: (SCRIPT_INVALID, ("'Kari Holm'", "kari holm")),
     one_person_as_an_alternate_of_two: (SCRIPT_INVALID, ("'Per Aas'", "per aas")),
     an_intermediate_that_outlives_its_root: (SCRIPT_INVALID, ("profiles.factory",)),

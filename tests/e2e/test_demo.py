@@ -72,7 +72,7 @@ def ends_with_a_device_at_its_hub(said: str, out: Path) -> None:
 def test_in_a_terminal_the_app_plays_and_any_key_takes_over(tmp_path: Path) -> None:
     with terminal(tmp_path / "tmux", "demo", "--out", tmp_path / "demo") as tmux:
         tmux.until("PLAYING BY ITSELF")
-        tmux.until("Step 1 of 20")
+        tmux.until("Step 1 of 25")
         tmux.until("Who is here as crypto-officer")
         tmux.keys("x")
         tmux.until_gone("PLAYING BY ITSELF")

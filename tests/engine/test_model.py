@@ -40,6 +40,9 @@ def observed(world: memory_room.World) -> World:
     paused = [line.seq for line in lines if line.type == "paused"]
     since = lines[paused[-1] if paused else 0 :]
     did = {line.data["verb"] for line in since if line.type == "result"}
+    products = [line.data["products"] for line in lines if line.type == "step-finished"]
+    custody = {fact["name"]: fact["custody"] for known in products for fact in known.get("physical", [])}
+    counted: dict[str, int] = next((known["counted_in"] for known in reversed(products) if "counted_in" in known), {})
     root = "certified" if any(path.startswith("root/") for path in written) else "generated" if world.store.pairs else "absent"
     return World(
         token="ready" if world.rooms[-1].serial else "blank",
@@ -54,6 +57,8 @@ def observed(world: memory_room.World) -> World:
         unsealed=written != sealed,
         crossed=bool(paused),
         closed=lines[-1].type == "closed",
+        taken_out=frozenset(name for name, where in custody.items() if where == "taken-out"),
+        counted_in=frozenset(counted),
         unlocked=world.rooms[-1].unlocked,
         machine_checked="check-machine" in did,
         clock_checked="read-clock" in did,

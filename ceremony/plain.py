@@ -1,12 +1,14 @@
 """Line mode: the ceremony as plain prompts, for a serial console, a braille line, or where the app cannot run.
 
-Only printable ASCII is written. Activation data is read from the terminal without echo, never from a pipe.
+Only printable ASCII is written, and the sequence that clears the screen after a share. Activation data is read from the terminal
+without echo, never from a pipe.
 """
 
 import getpass
 import os
 import signal
 import sys
+import termios
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,10 +16,11 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TextIO
 
-from ceremony.engine.step import Answer, Ask, Interrupt, Notice, Secret
+from ceremony.engine.step import Answer, Ask, Hidden, Interrupt, Notice, Secret
 from ceremony.errors import CeremonyError
 from ceremony.pki.names import shown_text
-from ceremony.said import WIDTH, People, digest_lines, instruction, notice_lines, person, secret_problem
+from ceremony.said import WIDTH, People, digest_lines, instruction, notice_lines, person
+from ceremony.secret_typing import ShareTyping, share_lines, typing_of
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
@@ -27,7 +30,12 @@ _HELP = (
     ":deviation TEXT   record that something was not done as written",
     ":help             these lines",
 )
-_DURING_SECRETS = "At a prompt for a PIN only :pause and :abort REASON are understood; a PIN cannot begin with them."
+_DURING_SECRETS = "At a prompt for a PIN or a passphrase only :pause and :abort REASON are understood; neither can begin with them."
+_AT_A_SHARE = (
+    "  :back    drop the last word and type it anew",
+    "  :look    where the words of a new share were shown: see them once more, and begin anew",
+    "  :pause, :abort REASON",
+)
 
 
 class _Signalled(Exception):
@@ -84,33 +92,95 @@ class Plain:
         self._lines(*notice_lines(notice))
 
     def secret(self, secret: Secret) -> bytearray | Interrupt:
-        """Reads activation data without echo; twice when asked for. Raises CeremonyError SECRET-NEEDS-PERSON without a terminal."""
+        """Reads activation data without echo. Raises CeremonyError SECRET-NEEDS-PERSON without a terminal."""
         self._lines("", *secret.shown, f"{person(secret.by, self._people)}: {secret.what}")
-        if secret.suggestion is not None:
-            self._lines(f"REHEARSAL: type {secret.suggestion}, never a real PIN.")
-        if not self._read.isatty():
-            if secret.suggestion is None:
-                raise CeremonyError("SECRET-NEEDS-PERSON", f"{secret.what} must be typed at a terminal; standard input is not one.")
-            self._lines("Standard input is not a terminal: what the rehearsal offers is taken.")
-            return bytearray(secret.suggestion.encode())
+        if not self._read.isatty() or (secret.reveal and not self._write.isatty()):
+            return self._without_terminal(secret)
+        with self._no_echo():
+            if secret.reveal and (interrupt := self._shown_alone(secret, secret.reveal)):
+                return interrupt
+            return self._typed(secret)
+
+    def _typed(self, secret: Secret) -> bytearray | Interrupt:
+        typing = typing_of(secret)
+        instruction = ""
         while True:
-            typed = self._without_echo(f"{secret.what}: ", secret.by)
+            if typing.instruction != instruction:
+                instruction = typing.instruction
+                self._lines(instruction)
+            typed: bytearray | Interrupt | None = self._without_echo(f"{typing.prompt}: ", secret.by)
+            if isinstance(typed, bytearray) and isinstance(typing, ShareTyping) and typed.startswith(b":"):
+                typed = self._command_at_a_share(typed, typing, secret)
+            if isinstance(typed, Interrupt):
+                typing.forget()
+                return typed
+            if typed is not None and (problem := typing.enter(typed)):
+                self._lines(f"ERROR {problem}")
+            if whole := typing.taken():
+                return whole
+
+    @contextmanager
+    def _no_echo(self) -> Iterator[None]:
+        # Between two prompts, too: who types on before the next one stands must not see it on the screen.
+        descriptor = self._read.fileno()
+        before = None
+        # A terminal that is gone is told by what is read from it.
+        with suppress(termios.error):
+            before = termios.tcgetattr(descriptor)
+            silent = [*before]
+            silent[3] &= ~termios.ECHO
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, silent)
+        try:
+            yield
+        finally:
+            if before is not None:
+                with suppress(termios.error):
+                    termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+    def _without_terminal(self, secret: Secret) -> bytearray:
+        if secret.suggestion is None:
+            raise CeremonyError("SECRET-NEEDS-PERSON", f"{secret.what} must be typed at a terminal; standard input or output is not one.")
+        self._lines("Without a terminal, what the rehearsal offers is taken.")
+        return bytearray(secret.suggestion.encode())
+
+    def _command_at_a_share(self, typed: bytearray, typing: ShareTyping, secret: Secret) -> Interrupt | None:
+        match bytes(typed):
+            case b":back":
+                typing.back()
+            case b":look" if secret.reveal:
+                typing.forget()
+                return self._shown_alone(secret, secret.reveal)
+            case _:
+                self._lines("ERROR That is not a command.", *_AT_A_SHARE)
+        return None
+
+    def _shown_alone(self, secret: Secret, share: Hidden) -> Interrupt | None:
+        name = person(secret.by, self._people)
+        self._lines("", f"{name} ALONE looks at this screen now; nobody else and no camera sees it.", *_AT_A_SHARE)
+        if interrupt := self._enter_pressed("Press Enter to be shown the words: ", secret.by):
+            return interrupt
+        try:
+            self._lines("", f"{secret.what}. Write each word with its number on paper:", "", *share_lines(share.octets), "")
+            return self._enter_pressed("Press Enter when all stand on paper; the screen is cleared, and you type them back: ", secret.by)
+        finally:
+            self._clear()
+            self._lines("The screen was cleared. What else keeps what is written to this terminal must be cleared by hand.")
+
+    def _enter_pressed(self, prompt: str, by: str) -> Interrupt | None:
+        while True:
+            typed = self._line(prompt)
+            self._lines("")
             if isinstance(typed, Interrupt):
                 return typed
-            if problem := secret_problem(secret, typed):
-                self._lines(f"ERROR {problem}")
-            elif not secret.twice:
-                return typed
-            else:
-                again = self._without_echo("The same again: ", secret.by)
-                if isinstance(again, Interrupt):
-                    return again
-                if typed == again:
-                    _wipe(again)
-                    return typed
-                self._lines("ERROR The two do not agree. Nothing was changed; type both once more.")
-                _wipe(again)
-            _wipe(typed)
+            if not typed.startswith(":"):
+                return None
+            if interrupt := self._command(typed, by):
+                return interrupt
+
+    def _clear(self) -> None:
+        # In this order: a terminal may move what ED 2 clears to what scrolled by, which ED 3 (xterm, Linux' console) erases.
+        with suppress(OSError):
+            print("\x1b[H\x1b[2J\x1b[3J", end="", file=self._write, flush=True)
 
     def _lines(self, *lines: str) -> None:
         # A terminal that is gone must not keep the record from being ended in order.
@@ -199,7 +269,3 @@ def _wrapped(line: str) -> list[str]:
     safe = shown_text(line)
     indent = " " * (len(safe) - len(safe.lstrip()))
     return textwrap.wrap(safe, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
-
-
-def _wipe(octets: bytearray) -> None:
-    octets[:] = bytes(len(octets))

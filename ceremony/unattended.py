@@ -16,6 +16,7 @@ import msgspec
 from ceremony.engine.step import Answer, Ask, Interrupt, Notice, Secret
 from ceremony.errors import CeremonyError
 from ceremony.said import notice_lines
+from ceremony.secret_typing import typing_of
 
 MOST_REPEATS = 5
 """How often one question may come again before the run gives up: more would repeat for ever."""
@@ -132,12 +133,33 @@ class Unattended:
             self._say(line)
 
     def secret(self, secret: Secret) -> bytearray | Interrupt:
-        """What the rehearsal offers. Raises CeremonyError SECRET-NEEDS-PERSON when it offers nothing."""
-        if secret.suggestion is None:
+        """What the rehearsal offers; a share word by word. Raises CeremonyError SECRET-NEEDS-PERSON, ANSWERS-REFUSED."""
+        entries = self.typed(secret)
+        if secret.kind != "share":
+            return bytearray(entries[0].encode())
+        typing = typing_of(secret)
+        for word in entries:
+            if problem := typing.enter(bytearray(word.encode())):
+                self._say(f"  ERROR {problem}")
+            if whole := typing.taken():
+                return whole
+        raise CeremonyError("ANSWERS-REFUSED", f"{secret.what}: what is typed is no whole share.", state=_PAUSED)
+
+    def typed(self, secret: Secret) -> list[str]:
+        """What is typed, one entry after the other: a planned mistake in place of a PIN, or before the words of a share.
+
+        Raises CeremonyError SECRET-NEEDS-PERSON when the rehearsal offers nothing.
+        """
+        offered = secret.suggestion
+        if offered is None and secret.reveal:
+            offered = secret.reveal.octets.decode()
+        if offered is None:
             raise CeremonyError("SECRET-NEEDS-PERSON", f"{secret.what} must be typed by a person.")
         self._say(f"  [{secret.by}] {secret.what}: typed, not shown")
         mistake = self._mistake(self._places(SECRET_KEY))
-        return bytearray((secret.suggestion if mistake is None else mistake).encode())
+        if secret.kind == "share":
+            return [*(mistake or "").split(), *offered.split()]
+        return [offered if mistake is None else mistake]
 
     def passed(self, step: int, key: str) -> None:
         """An earlier session dealt with this question: what the answers file says of it has been used."""

@@ -22,6 +22,7 @@ from ceremony.engine.conduct import Stopped
 from ceremony.engine.step import Answer, Face, Interrupt
 from ceremony.errors import CeremonyError, unforeseen
 from ceremony.said import digest_lines, notice_lines
+from ceremony.secret_typing import wipe
 from ceremony.tui.autoplay import Autoplay, Pace
 from ceremony.tui.conducting import Conducting
 from ceremony.tui.dialogs import SMALLEST, Box, Cover, Deviation, End, Help, LookBack, Stop, TooSmall
@@ -175,6 +176,17 @@ class CeremonyApp(App[None], Generic[Outcome]):
         question = self._take_question()
         if isinstance(question, SecretAsked):
             question.reply.set_result(event.octets)
+        else:
+            wipe(event.octets)
+
+    def on_secret_entry_words_hidden(self) -> None:
+        """Erases what the terminal itself kept of earlier screens, and draws this one anew.
+
+        ED 3 is xterm's; Linux' console erases the whole display with it, too (console_codes(4)).
+        """
+        if self._driver is not None:
+            self._driver.write("\x1b[3J")
+        self.screen.refresh()
 
     def _take_question(self) -> Asked | SecretAsked | None:
         question, self._open = self._open, None

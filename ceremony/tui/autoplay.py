@@ -10,7 +10,8 @@ from ceremony.engine.step import Answer, Ask, Interrupt, Notice
 from ceremony.errors import CeremonyError
 from ceremony.tui.conducting import Conducting
 from ceremony.tui.face import Asked, SecretAsked
-from ceremony.tui.widgets import Choices, PinInput, Reading
+from ceremony.tui.share_words import ShareWords
+from ceremony.tui.widgets import Choices, Reading
 from ceremony.unattended import Unattended
 
 
@@ -81,16 +82,28 @@ class Autoplay:
             await asyncio.sleep(0.01)
 
     async def type_secret(self, question: SecretAsked) -> None:
-        """Types what the rehearsal offers into the field that shows nothing of it."""
+        """Types what the rehearsal offers as a person would; a new share is looked at first."""
+        secret = question.secret
         try:
-            typed = self._unattended.secret(question.secret)
+            entries = self._unattended.typed(secret)
         except CeremonyError as refused:
             question.reply.set_exception(refused)
             return
         await asyncio.sleep(self.pace.reading)
-        if isinstance(typed, Interrupt):
-            self._interrupt(typed)
-            return
-        box = self._conducting.query_one("#pin", PinInput)
-        for _ in range(2 if question.secret.twice else 1):
-            await self._enter(box, typed.decode())
+        if secret.reveal:
+            await self._look_at_the_words()
+        box = self._conducting.query_one("#word" if secret.kind == "share" else "#pin", Input)
+        for _ in range(2 if secret.twice else 1):
+            for entry in entries:
+                if box.display:
+                    await self._enter(box, entry)
+
+    async def _look_at_the_words(self) -> None:
+        self._conducting.query_one("#alone", Choices).action_choose()
+        while not isinstance(self._conducting.app.screen, ShareWords):
+            await asyncio.sleep(0.01)
+        words = self._conducting.app.screen
+        await asyncio.sleep(self.pace.reading)
+        words.action_leave(True)
+        while not self._conducting.query_one("#word", Input).display:
+            await asyncio.sleep(0.01)

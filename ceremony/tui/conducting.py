@@ -12,9 +12,10 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from ceremony.engine.step import Ask, Notice, Secret
-from ceremony.said import digest_lines, instruction, notice_lines, person, secret_problem
+from ceremony.said import digest_lines, instruction, notice_lines, person
 from ceremony.tui.heading import Heading
-from ceremony.tui.widgets import AnswerInput, Choices, KeyBar, PinInput, Reading, Text, shortened
+from ceremony.tui.secret_entry import SecretEntry
+from ceremony.tui.widgets import AnswerInput, Choices, KeyBar, Reading, Text, shortened
 
 _WIDE = 100
 _READ_FIRST = "Read to the last line first: PgDn or Down. Then the answer can be typed."
@@ -28,6 +29,7 @@ class Conducting(Screen[None]):
         Binding("pagedown", "page(1)", show=False),
         Binding("up", "line(-1)", show=False),
         Binding("down", "line(1)", show=False),
+        Binding("f4", "look_again", show=False),
     ]
 
     class Ready(Message):
@@ -62,7 +64,6 @@ class Conducting(Screen[None]):
         self._digest: str | None = None
         self._aloud = 0
         self._asked: Ask | Secret | None = None
-        self._first: bytearray | None = None
         self._waiting_since: datetime | None = None
         self._waiting_for = ""
         self._error: tuple[str, ...] = ()
@@ -78,11 +79,11 @@ class Conducting(Screen[None]):
             yield Text(id="problem")
             yield Text(id="question")
             yield Text(id="instruction")
-            with Horizontal(id="entry"):
-                yield Text(id="prompt")
+            with Horizontal(id="entry", classes="entry"):
+                yield Text(id="prompt", classes="prompt")
                 yield AnswerInput("answer")
-                yield PinInput("pin")
             yield Choices("choices")
+            yield SecretEntry("secret", self.heading.mode)
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -248,25 +249,31 @@ class Conducting(Screen[None]):
         if secret.shown and self._asked != secret:
             self.say(secret.shown)
         self._asked, self._waiting_since = secret, None
-        self._forget_first()
         self._hide_entry()
         self._put(secret.what, secret.by)
-        self._say_how(secret)
-        self._open(self.query_one("#pin", PinInput), "Not shown> ")
+        self.query_one("#instruction").display = False
+        self.query_one(SecretEntry).begin(secret, person(secret.by, self.heading.people))
 
-    def _say_how(self, secret: Secret) -> None:
-        how = "Type it again." if self._first is not None else "Type it twice." if secret.twice else "Type it."
-        offered = f" REHEARSAL: type {secret.suggestion}, never a real PIN." if secret.suggestion is not None else ""
-        self.query_one("#instruction", Text).show([how + offered])
+    def action_look_again(self) -> None:
+        """F4: the holder of a new share sees its words once more, and types them from the first on."""
+        if isinstance(self._asked, Secret) and self._asked.reveal:
+            self.query_one(SecretEntry).begin_again()
+
+    def on_secret_entry_looked(self, event: SecretEntry.Looked) -> None:
+        """Says what was wrong with what was typed."""
+        self._clear_problem()
+        if event.problem:
+            self._problem([event.problem])
+
+    def on_secret_entry_typed(self, event: SecretEntry.Typed) -> None:
+        """Activation data fits."""
+        self._go_on()
+        self.post_message(self.SecretTyped(event.octets))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """An answer, or activation data."""
+        """An answer."""
         event.stop()
-        if isinstance(self._asked, Secret):
-            # What stood there when Enter was pressed; anything typed after it is dropped.
-            self.query_one("#pin", PinInput).value = ""
-            self._secret_entered(self._asked, bytearray(event.value.encode()))
-        elif isinstance(self._asked, Ask):
+        if isinstance(self._asked, Ask):
             self._answered(event.value)
 
     def on_choices_chosen(self, event: Choices.Chosen) -> None:
@@ -279,25 +286,6 @@ class Conducting(Screen[None]):
         self._go_on()
         self.post_message(self.Answered(value))
 
-    def _secret_entered(self, secret: Secret, typed: bytearray) -> None:
-        if problem := secret_problem(secret, typed):
-            _wipe(typed)
-            self._problem([problem])
-        elif secret.twice and self._first is None:
-            self._first = typed
-            self._clear_problem()
-            self._say_how(secret)
-            return
-        elif secret.twice and typed != self._first:
-            _wipe(typed)
-            self._problem(["The two do not agree. Nothing was changed; type both once more."])
-        else:
-            self._go_on()
-            self.post_message(self.SecretTyped(typed))
-            return
-        self._forget_first()
-        self._say_how(secret)
-
     def _go_on(self) -> None:
         self._clear_problem()
         self._new = len(self._said)
@@ -307,16 +295,12 @@ class Conducting(Screen[None]):
         """Nothing is asked at the moment; what was half typed is dropped."""
         self._waiting_since = None
         self._hide_entry()
-        self._forget_first()
         self.query_one("#question", Text).show([])
         self.query_one("#instruction", Text).show([])
 
     def forget_half_typed_secret(self) -> None:
-        """Empties the field for activation data."""
-        self.query_one("#pin", PinInput).value = ""
-        self._forget_first()
-        if isinstance(self._asked, Secret):
-            self._say_how(self._asked)
+        """Drops what was typed of activation data."""
+        self.query_one(SecretEntry).begin_again()
 
     @property
     def asked_of(self) -> str:
@@ -331,20 +315,15 @@ class Conducting(Screen[None]):
         self.set_focus(box)
 
     def _hide_entry(self) -> None:
-        # Before the fields go, or the focus would pass to a button, and the next Enter would press it.
-        self.set_focus(None)
+        # This first: it takes the focus away, which would pass to a button when the fields go, and the next Enter would press it.
+        self.query_one(SecretEntry).shut()
         self.query_one("#prompt", Text).show([])
-        for box in self.query("#entry Input").results(Input):
-            box.value = ""
-            box.display = False
+        self.query_one("#answer", Input).value = ""
+        self.query_one("#answer").display = False
         self.query_one("#entry").display = False
+        self.query_one("#instruction").display = True
         self.query_one("#choices").display = False
         self.query_one("#answering").set_class(False, "-order")
-
-    def _forget_first(self) -> None:
-        if self._first is not None:
-            _wipe(self._first)
-        self._first = None
 
     def _clear_problem(self) -> None:
         self._error = ()
@@ -386,7 +365,3 @@ class Conducting(Screen[None]):
     def action_line(self, by: int) -> None:
         """Scrolls what is to be read by a line."""
         self.query_one("#reading", Reading).scroll_relative(y=by, animate=False, force=True)
-
-
-def _wipe(octets: bytearray) -> None:
-    octets[:] = bytes(len(octets))

@@ -30,7 +30,8 @@ _HELP = (
     "F10          pause the ceremony, or abort it for good",
     "Ctrl+Q       stop now, also Ctrl+C; it is recorded, and can be resumed",
     "",
-    "A PIN is never shown, recorded or copied.",
+    "A PIN is never shown, recorded or copied. Of a share one word at a time",
+    "is seen while it is typed; Space or Enter takes it, Backspace goes back.",
     "After five minutes without a key this screen locks.",
     "An order to sign waits until all that will be signed was in view.",
 )

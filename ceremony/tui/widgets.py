@@ -54,6 +54,44 @@ class PinInput(Input):
         """Does nothing, as for copying."""
 
 
+class WordInput(Input):
+    """A field for one word of a share, which alone is to be seen: space enters it like Enter, nothing is copied or cut from it."""
+
+    class Back(Message):
+        """Backspace was pressed where nothing stood."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(compact=True, id=id, select_on_focus=False)
+        self.cursor_blink = False
+
+    def on_hide(self, event: Hide) -> None:
+        """Keeps the focus when it was shut and opened again at once."""
+        _keep_focus_when_open_again(self, event)
+
+    async def on_key(self, event: Key) -> None:
+        """Space and Backspace, as said."""
+        if event.key in ("space", "enter"):
+            # At once, not by the binding, which Textual follows when letters of the next word stand there already.
+            event.prevent_default()
+            event.stop()
+            await self.action_submit()
+        elif event.key == "backspace" and not self.value:
+            event.stop()
+            self.post_message(self.Back())
+
+    async def action_submit(self) -> None:
+        """Empties the field at once: the next word may be typed before the last was looked at."""
+        typed, self.value = self.value, ""
+        if typed:
+            self.post_message(self.Submitted(self, typed))
+
+    def action_copy(self) -> None:
+        """Does nothing: Textual would put the clear text into the terminal's clipboard."""
+
+    def action_cut(self) -> None:
+        """Does nothing, as for copying."""
+
+
 class Text(Static):
     """Plain text: no markup is read from it, and the console can show all of it."""
 

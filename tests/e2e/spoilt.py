@@ -5,18 +5,17 @@ import sys
 from typing import Any
 
 from ceremony.cli import main
-from ceremony.engine.step import Secret
-from ceremony.tui.conducting import Conducting
+from ceremony.tui.secret_entry import SecretEntry
 from hsm.client import Token
 
 
-def fail_in_the_handler(screen: Conducting, secret: Secret, typed: bytearray) -> None:
+def fail_in_the_handler(entry: SecretEntry, typed: bytearray) -> None:
     """While a local variable holds the PIN as text."""
     user_pin = typed.decode()
     raise RuntimeError(f"a bug in the handler, {len(user_pin)} characters")
 
 
-def fail_in_the_handler_and_say_it(screen: Conducting, secret: Secret, typed: bytearray) -> None:
+def fail_in_the_handler_and_say_it(entry: SecretEntry, typed: bytearray) -> None:
     """As `int(text)` would: the message itself quotes what was typed."""
     raise ValueError(f"invalid literal for int() with base 10: {typed.decode()!r}")
 
@@ -30,9 +29,9 @@ def fail_in_the_loop(token: Token, pin: bytearray, **more: Any) -> None:
 if __name__ == "__main__":
     match os.environ.get("SPOILT"):
         case "handler":
-            Conducting._secret_entered = fail_in_the_handler  # type: ignore[assignment,method-assign]  # the bug that is tried
+            SecretEntry.entered = fail_in_the_handler  # type: ignore[assignment,method-assign]  # the bug that is tried
         case "handler-message":
-            Conducting._secret_entered = fail_in_the_handler_and_say_it  # type: ignore[assignment,method-assign]  # the bug that is tried
+            SecretEntry.entered = fail_in_the_handler_and_say_it  # type: ignore[assignment,method-assign]  # the bug that is tried
         case "loop":
             Token.login = fail_in_the_loop  # type: ignore[method-assign,assignment]  # the bug that is tried
     sys.exit(main())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ceremony.engine.answers import problem_with
 from ceremony.engine.conduct import Stopped
-from ceremony.engine.step import Ask, Face, Interrupt, Notice, Secret
+from ceremony.engine.step import Ask, Face, Hidden, Interrupt, Notice, Secret
 from ceremony.tui.heading import Heading, StepHeading
 from ceremony.words import words_of
 
@@ -182,6 +182,38 @@ NEW_PIN = Secret(
     suggestion="918273",
     shown=("The token takes PINs of 6 to 16 bytes.",),
 )
+
+SHARE = (
+    "academic apart academic acid category elder playoff cinema deliver liberty "
+    "dance artwork valuable grill walnut junior recover aide ceiling learn"
+)
+OTHER_SHARE = (
+    "academic apart academic agency alarm sympathy biology sheriff inherit screw "
+    "museum victim item forecast welfare example umbrella math worthy pacific"
+)
+"""Two shares of one set (SLIP-39) that nobody holds."""
+
+OLD_SHARE = Secret(what="Your share of the user PIN", by="officer", kind="share")
+PASSPHRASE = Secret(what="The passphrase of your credential", by="witness-1", kind="passphrase", suggestion="rehearsal-passphrase")
+
+
+def new_share(suggestion: str | None = None) -> Secret:
+    """A share that its holder sees for the first time."""
+    what = "Your share of the user PIN, 2 of 5"
+    return Secret(what=what, by="admin", kind="share", reveal=Hidden(bytearray(SHARE.encode())), suggestion=suggestion)
+
+
+def shares() -> list[Question]:
+    """A new share shown and typed back, and one typed from paper."""
+    say = "Read aloud: One holder at a time comes to the screen. All others turn away."
+    seen = Ask(key="seen", text="Has the screen been cleared?", by="witness-1", choices=("yes", "no"))
+    return [step(4, say), new_share(), OLD_SHARE, done(4), step(5), seen]
+
+
+def sha256(octets: bytes) -> str:
+    """What a test may print of a secret."""
+    return hashlib.sha256(octets).hexdigest()
+
 
 SAY_ROLL_CALL = (
     "Read aloud: Everybody in this room says their name and role. From now on nobody leaves alone.",

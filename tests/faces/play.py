@@ -1,4 +1,7 @@
-"""The made-up ceremony in a real terminal: `python -m tests.faces.play [app|plain|play|crash|crash-loop]`. Prints what came of it."""
+"""The made-up ceremony in a real terminal: `python -m tests.faces.play [app|plain|play|crash|crash-loop] [share]`.
+
+Prints what came of it.
+"""
 
 import os
 import sys
@@ -10,14 +13,14 @@ from ceremony.engine.step import Face
 from ceremony.errors import CeremonyError
 from ceremony.plain import Plain
 from ceremony.tui.app import run_app
-from ceremony.tui.conducting import Conducting
+from ceremony.tui.secret_entry import SecretEntry
 from ceremony.unattended import Answers, Unattended
 from tests.faces import fake_ceremony
 
 
-def main(face: str) -> int:
-    """Plays it; the exit code is the ceremony's."""
-    conduct = fake_ceremony.whole()
+def main(face: str, what: str = "") -> int:
+    """Plays it, or with `share` two shares alone; the exit code is the ceremony's."""
+    conduct = fake_ceremony.FakeCeremony(fake_ceremony.shares()) if what == "share" else fake_ceremony.whole()
     try:
         if face == "plain":
             plain = Plain(fake_ceremony.PEOPLE)
@@ -26,7 +29,8 @@ def main(face: str) -> int:
         else:
             if face == "crash":
                 fail_in_the_handler_of_the_pin()
-                conduct.questions = [fake_ceremony.step(4), fake_ceremony.NEW_PIN]
+                secret = fake_ceremony.OLD_SHARE if what == "share" else fake_ceremony.NEW_PIN
+                conduct.questions = [fake_ceremony.step(4), secret]
             if face == "crash-loop":
                 conduct.questions = [fake_ceremony.step(4), fail_in_the_loop]
             plan = Unattended(Answers(answers={"6/bag": "BAG-0042"}), tell=lambda line: None) if face == "play" else None
@@ -37,7 +41,7 @@ def main(face: str) -> int:
     except Stopped as stopped:
         say(f"stopped: {stopped.reason} {stopped.exit_code} {conduct.interrupts}")
         return stopped.exit_code
-    say(f"done: {conduct.answers}")
+    say(f"done: {conduct.answers} {[fake_ceremony.sha256(secret) for secret in conduct.secrets]}")
     return 0
 
 
@@ -54,11 +58,11 @@ def say(text: str) -> None:
 def fail_in_the_handler_of_the_pin() -> None:
     """As a bug would: the handler of the PIN fails while a variable holds it, and the error's message quotes it."""
 
-    def on_input_submitted(self: Conducting, event: Input.Submitted) -> None:
+    def on_input_submitted(self: SecretEntry, event: Input.Submitted) -> None:
         user_pin = event.value
         int(f"a bug in the handler, which says {user_pin}")
 
-    Conducting.on_input_submitted = on_input_submitted  # type: ignore[method-assign]  # the bug that is tried
+    SecretEntry.on_input_submitted = on_input_submitted  # type: ignore[method-assign]  # the bug that is tried
 
 
 def fail_in_the_loop(face: Face) -> None:
@@ -69,4 +73,4 @@ def fail_in_the_loop(face: Face) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "app"))
+    sys.exit(main(*(sys.argv[1:] or ["app"])))

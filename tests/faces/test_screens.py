@@ -51,6 +51,7 @@ SEEN = Ask(key="seen", text="Has everybody seen the findings?", by="witness-1", 
 LOOKED_AT = fake.step(3, "Read aloud: The machine is looked at.")
 MACHINE: list[fake.Question] = [*ROLL_CALL[:1], fake.done(1), LOOKED_AT, fake.FINDINGS, fake.STATUS, SEEN]
 PIN: list[fake.Question] = [fake.step(4, "Read aloud: The PIN is typed by its holder alone."), fake.NEW_PIN]
+NEW_SHARE: list[fake.Question] = [fake.step(4, "Read aloud: One holder at a time comes to the screen."), fake.new_share()]
 CERTIFY: list[fake.Question] = [fake.step(7, "Read aloud: The root signs its own certificate."), fake.ORDER]
 FAILED = Notice(kind="error", lines=fake.CHOICE.shown)
 ON_PAPER = Notice(kind="fingerprint", facts={"fingerprint": fake.FINGERPRINT})
@@ -69,6 +70,11 @@ CASES = [
     shows("refused-answer", ROLL_CALL, "Are you here?", *"absent", "enter", then="ERROR"),
     shows("machine", MACHINE, "> 1 yes"),
     shows("pin", PIN, "Type it twice.", *"7391"),
+    shows("passphrase", [fake.step(8), fake.PASSPHRASE], "never a real passphrase", *"correct"),
+    shows("share-alone", NEW_SHARE, "You ALONE look at this screen now"),
+    shows("share-shown", NEW_SHARE, "You ALONE", "enter", then="10  liberty"),
+    shows("share-typed", NEW_SHARE, "You ALONE", "enter", "enter", *"acad", then="academic: Enter takes it."),
+    shows("share-wrong-word", NEW_SHARE, "You ALONE", "enter", "enter", *"apar", "enter", then="ERROR: Word 1"),
     shows("order-first-page", CERTIFY, "Read to the last line first"),
     shows("order-read", CERTIFY, "Read to the last line first", *["pagedown"] * 6, then="Type: afflict"),
     shows("confirm", [*CERTIFY[:1], fake.CONFIRM], "Confirm the order"),

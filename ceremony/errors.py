@@ -114,6 +114,8 @@ CODES: dict[str, Code] = {
     "SHARE-FOREIGN": Code(_USAGE, "A share is of another set, or of another kind.", "Take the paper of the set that is in force: its number stands in the record and on the paper."),
     "SHARE-REPEATED": Code(_USAGE, "A share was given twice.", "Have another holder give a share."),
     "SHARE-COUNT": Code(_USAGE, "There are more or fewer shares than it takes.", "Have exactly as many holders give their share as the script says."),
+    "PEOPLE-MISSING": Code(_USAGE, "Too few holders of shares are here.", "Have them come, and call the roll again; else pause, and go on another day."),
+    "ACTIVATION-DIFFERS": Code(_USAGE, "The script says otherwise than the ledger how the PINs are held when the ceremony begins.", "Mend [activation], or say in [activation.before] what the last ceremony left, and change it by a step."),
     "SHARE-PROCESS": Code(_FAILED, "The process that handles shares ended without an answer.", "Look whether the machine ran out of memory; then type the share again."),
     "PIN-GUESSABLE": Code(_REFUSED, "The token takes no PIN of a length that can't be guessed, and is not known to lock one.", "Take another token: a shared PIN needs 64 bits, or a token that locks."),
     # names, profiles, certificate requests, drafts
@@ -162,6 +164,7 @@ CODES: dict[str, Code] = {
     "ANCHOR-INCOMPLETE": Code(_USAGE, "A fingerprint or digest was not given whole.", "Give all 64 hex digits or all 32 words: a part proves nothing."),
     # the script and the run
     "FOLDER-UNWRITABLE": Code(_USAGE, "A file of the ceremony's folder could not be read or written.", "Make room or mend the disk, then choose to try again."),
+    "TOKEN-NO-PAD": Code(_TOKEN, "The script says that PINs are typed on the token's own pad, and this token has none.", "Take a token with a pad, or a script whose [activation] is of another kind."),
     "TOKEN-HOLDS-OBJECTS": Code(_TOKEN, "A token that is to be adopted must hold nothing, and it does.", "Take another token, or have its vendor's tools clear it; this tool does not."),
     "ROOT-NOT-ON-TOKEN": Code(_TOKEN, "The token does not hold the key of this root.", "Put in the token that does; compare the serial with the report of the last ceremony."),
     "SCRIPT-INVALID": Code(_USAGE, "The ceremony script says something that can't hold.", "Mend each place that is named, then `ceremony check SCRIPT`. The digest changes: have it approved anew."),

@@ -22,6 +22,7 @@ def approved(script: Script, sha256: str, room: TokenRoom, face: Face) -> list[d
         shown_text(script.title),
         f"May be held from {script.window.first} to {script.window.last}. {len(script.steps)} steps.",
         f"Backup of the root key: {script.backup.kind}. {shown_text(script.backup.reason)}",
+        *map(shown_text, script.activation.lines()),
         "",
         "Site, shown and recorded, not approved:",
         f"  Module: {module.path}",

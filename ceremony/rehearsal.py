@@ -5,11 +5,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import tomlkit
 
+from ceremony.activation.arrangement import Activation
 from ceremony.errors import CeremonyError
 from ceremony.machine.site import Site
 from ceremony.room.rehearsed import Rehearsed
+from ceremony.room.rehearsed_paper import handed_down
 from ceremony.script import Script, read_script
 from ceremony.session import begun, serial_in_use
 from ceremony.steps.record import Fact, Record
@@ -38,9 +41,19 @@ def _with_past(script: bytes, model: Script, directory: Path, rehearsed: Rehears
         serial = serial_in_use(session.transcript.lines)
     if outcome.reason != "closed":
         raise CeremonyError("INTERNAL", f"The made-up past of this rehearsal did not end well: {outcome.text}", state="Nothing was begun.")
+    handed_down(past, directory)
     said = (*rehearsed.made_up, "a first ceremony with a root of its own on this token; its bundle stands in for the one in [previous]")
     said += tuple(f"what it put away last: {fact.name} ({fact.what}): {_MADE_UP[fact.what]}" for fact in _taken_out(model))
     return dataclasses.replace(rehearsed, serial=serial, previous=past / "bundles" / "1", made_up=said)
+
+
+def activation_of_past(activation: Activation) -> dict[str, Any]:
+    """`[activation]` of the made-up past: the PINs as they are held when the script begins."""
+    user, so = activation.held("user", before=True), activation.held("so", before=True)
+    table, so_table = ({name: value for name, value in msgspec.to_builtins(held).items() if value} for held in (user, so))
+    if so.smallest_group < user.smallest_group:
+        so_table["smaller"] = "as the ceremony before left it"
+    return {**table, "so": so_table}
 
 
 def past_script(script: bytes, model: Script) -> bytes:
@@ -48,6 +61,7 @@ def past_script(script: bytes, model: Script) -> bytes:
     document: dict[str, Any] = tomllib.loads(script.decode())
     for table in ("previous", "profiles", "intermediates", "proofs"):
         document.pop(table, None)
+    document["activation"] = activation_of_past(model.activation)
     actor = next(participant.id for participant in model.participants if participant.role == "administrator")
     confirm = next(participant.id for participant in model.participants if participant.role not in ("administrator", "observer"))
     document["id"] = f"past-{model.id}"[:64]

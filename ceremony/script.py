@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
 
+from ceremony.activation import arrangement
+from ceremony.activation.arrangement import Activation
 from ceremony.engine.answers import folded
 from ceremony.engine.check import impossible_steps
 from ceremony.engine.on_paper import problems_on_paper
@@ -63,21 +65,6 @@ class Proof(_Table, frozen=True):
 
     service: Name
     certificate: Name
-
-
-class ActivationSo(_Table, frozen=True):
-    """`[activation.so]`: how the SO PIN is held."""
-
-    kind: Literal["pin", "shared-pin", "pin-pad"]
-
-
-class Activation(_Table, frozen=True):
-    """`[activation]`: how the token is unlocked. Only `pin` is built."""
-
-    kind: Literal["pin", "shared-pin", "pin-pad"]
-    so: ActivationSo | None = None
-    threshold: int | None = None
-    holders: tuple[str, ...] = ()
 
 
 class Backup(_Table, frozen=True):
@@ -198,6 +185,10 @@ def problems_with(script: Script) -> Iterator[Problem]:
     not_built = [*_not_built(script)]
     yield from not_built
     yield from _problems_with_people(script)
+    roles = {participant.id: participant.role for participant in script.participants}
+    yield from (Problem(where, shown_text(what)) for where, what in arrangement.problems_with(script.activation, roles))
+    if script.root.always_authenticate and "shared-pin" in (script.activation.kind, script.activation.held("user", before=True).kind):
+        yield Problem("root.always_authenticate", "each signature would take the whole quorum: not together with a shared user PIN")
     yield from _problems_with_names(script)
     yield from _problems_with_dates(script)
     for number, what in impossible_steps(script):
@@ -283,12 +274,8 @@ def _not_built(script: Script) -> Iterator[Problem]:
         yield Problem("participants", "credentials are not built yet", not_built=True)
     if script.evidence == "qualified-auditor" or script.evidence == "video":
         yield Problem("evidence", f"{script.evidence!r} is not built yet", not_built=True)
-    for where, kind in (
-        ("activation.kind", script.activation.kind),
-        ("activation.so.kind", script.activation.so.kind if script.activation.so else "pin"),
-    ):
-        if kind != "pin":
-            yield Problem(where, f"{kind!r} is not built yet", not_built=True)
+    if script.root.always_authenticate and script.activation.kind != "shared-pin":
+        yield Problem("root.always_authenticate", "a key that wants the PIN before each signature is not built yet", not_built=True)
     if script.backup.kind != "none":
         yield Problem("backup.kind", f"{script.backup.kind!r} is not built yet", not_built=True)
     elif not script.backup.reason.strip() or not script.backup.owner.strip():

@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from ceremony.activation.arrangement import PIN_NAMES, WHICH
+from ceremony.crossing.held_pins import BothPins
+from ceremony.crossing.ledger import activation_in
 from ceremony.crossing.verify import verify_bundle
 from ceremony.engine.conduct import Stopped, conduct
 from ceremony.engine.resume import last_announced, resume
@@ -235,6 +240,9 @@ def _taken_over(folder: CeremonyFolder, script: Script, bundle: Path | None, *, 
         why = "; ".join(f"{check.name}: {check.detail}" for check in failed_checks) or "it is a rehearsal's, and this is none"
         raise CeremonyError("PREVIOUS-REFUSED", f"The bundle of the earlier ceremony is refused: {why}.", state="Nothing was begun.")
     ledger = (target / "record" / "ledger.json").read_bytes()
+    activation = activation_in(ledger)
+    if activation is not None:
+        _require_as_left(script, activation)
     root = next((target / "root").iterdir())
     from ceremony.crossing.artifacts import certificate_der, read_certificates
 
@@ -242,4 +250,14 @@ def _taken_over(folder: CeremonyFolder, script: Script, bundle: Path | None, *, 
         "fingerprint": fingerprint,
         "ledger_sha256": sha256_hex(ledger),
         "root_certificate_sha256": sha256_hex(certificate_der(read_certificates(root.read_bytes())[0])),
+        **({"activation": msgspec.to_builtins(activation)} if activation else {}),
     }
+
+
+def _require_as_left(script: Script, activation: BothPins) -> None:
+    """The PINs are held as the script says they are when it begins. Raises CeremonyError ACTIVATION-DIFFERS."""
+    for which in WHICH:
+        left, said = activation.of(which).as_said, script.activation.held(which, before=True)
+        if left != said:
+            what = f"By the ledger the {PIN_NAMES[which]} is held by {left.line()}. The script begins with: {said.line()}."
+            raise CeremonyError("ACTIVATION-DIFFERS", what, state="Nothing was begun.")

@@ -64,7 +64,7 @@ _SENT_PUBLIC: Final = {
     "WRAP": False,
     "DERIVE": False,
 }
-_ASSERTED_PRIVATE: Final = {"ALWAYS_SENSITIVE": True, "NEVER_EXTRACTABLE": True, "LOCAL": True}
+_ASSERTED_PRIVATE: Final = {"ALWAYS_SENSITIVE": True, "NEVER_EXTRACTABLE": True, "LOCAL": True, "ALWAYS_AUTHENTICATE": False}
 _ASSERTED_PUBLIC: Final = {"LOCAL": True}
 _PUBLIC: Final = "PUBLIC_KEY."
 
@@ -156,6 +156,9 @@ def readings(private: Key, public: Key | None, profile: TokenProfile) -> dict[st
     for key, prefix, wanted_of in halves:
         for name, wanted in wanted_of.items():
             value = read_attribute(key, name)
+            if value is None and name == "ALWAYS_AUTHENTICATE":
+                # A token that does not know this attribute has its default (PKCS#11 v2.40 base, 4.9).
+                value = False
             otherwise: Verdict = "unknown-by-profile" if prefix + name in profile.cannot_say else "differs"
             verdict: Verdict = "as-wanted" if value == wanted else otherwise
             read[prefix + name] = AttributeReading(value=_plain(name, value), wanted=_plain(name, wanted), verdict=verdict)

@@ -50,6 +50,9 @@ def plan_lines(script: Script, digest: str) -> list[str]:
     for person in script.participants:
         alternates = f" (alternates: {', '.join(map(shown_text, person.alternates))})" if person.alternates else ""
         lines.append(f"  {person.id:14} {shown_text(person.name)}, {person.role}{alternates}")
+    lines += ["", "PINs", *(f"  {shown_text(line)}" for line in script.activation.lines())]
+    if script.activation.before:
+        lines += ["PINs when the ceremony begins", *(f"  {shown_text(line)}" for line in script.activation.lines(before=True))]
     lines += ["", "Steps"]
     for step in plan["steps"]:
         confirmed = f", confirmed by {', '.join(step['confirm'])}" if step["confirm"] else ""
@@ -72,6 +75,8 @@ def _plan(script: Script) -> dict[str, Any]:
         "title": script.title,
         "window": {"from": script.window.first.isoformat(), "to": script.window.last.isoformat()},
         "participants": [{"id": person.id, "name": person.name, "role": person.role} for person in script.participants],
+        "activation": list(script.activation.lines()),
+        "activation_before": list(script.activation.lines(before=True)),
         "steps": [
             {"number": number, "kind": step.__struct_config__.tag, "title": step.title, "actor": step.actor, "confirm": list(step.confirm)}
             for number, step in enumerate(script.steps, 1)

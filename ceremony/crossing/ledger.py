@@ -11,6 +11,7 @@ import msgspec
 
 from ceremony.canonical import NotCanonical, canonical_json, parse_json
 from ceremony.crossing.artifacts import public_key_der, read_to_be_signed
+from ceremony.crossing.held_pins import BothPins
 from ceremony.crossing.record import Record, Signature
 from ceremony.errors import CeremonyError
 from ceremony.pki.names import name_text, shown_text
@@ -52,11 +53,12 @@ class InCustody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: str
 
 
-# omit_defaults: a ledger from before there was `custody` is written again as it was, byte for byte.
+# omit_defaults: a ledger from before there was `custody` or `activation` is written again as it was, byte for byte.
 class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What one ceremony adds. `seals` are this ceremony's seals (hex) before the one that the ledger leaves with.
 
-    `custody` is the last value of each thing that was put away, sorted by name; left out where there is none.
+    `custody` is the last value of each thing that was put away, sorted by name; left out where there is none. So is
+    `activation`: how both PINs were held at that seal, in ceremonies that made one anew.
     """
 
     ceremony: str
@@ -66,6 +68,7 @@ class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     entries: tuple[Entry, ...]
     root: Root | None
     custody: tuple[InCustody, ...] = ()
+    activation: BothPins | None = None
 
 
 class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,6 +121,7 @@ def ledger_of(lines: Sequence[Line], previous_ledger: bytes | None) -> bytes:
         entries=_entries(record),
         root=_root(record, earlier),
         custody=_custody(record),
+        activation=record.products(record.lines[-1].step).activation,
     )
     return write_ledger(Ledger(1, (*earlier, own)))
 
@@ -151,6 +155,10 @@ def last_custody(ceremonies: Iterable[LedgerOfCeremony]) -> list[InCustody]:
 def _custody(record: Record) -> tuple[InCustody, ...]:
     away = record.products(record.lines[-1].step).custody
     return tuple(InCustody(name, away[name].what, away[name].value) for name in sorted(away))
+def activation_in(ledger: bytes) -> BothPins | None:
+    """How both PINs are held, as the last ceremony tells that made one anew; None where none does. Raises CeremonyError LEDGER-BROKEN."""
+    told = (ceremony.activation for ceremony in reversed(read_ledger(ledger).ceremonies))
+    return next(filter(None, told), None)
 
 
 def _entries(record: Record) -> tuple[Entry, ...]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from ceremony.crossing.held_pins import BothPins
 from ceremony.crossing.request import ProofRequest, ReceivedCsr, Sha256
 from ceremony.errors import CeremonyError
 from ceremony.pki.names import shown_text
@@ -42,11 +43,15 @@ class _Module(msgspec.Struct, frozen=True):
 
 
 class Previous(msgspec.Struct, frozen=True):
-    """The ceremony before, all SHA-256 in hex: its fingerprint, its ledger's bytes, its root certificate's DER."""
+    """The ceremony before, all SHA-256 in hex: its fingerprint, its ledger's bytes, its root certificate's DER.
+
+    `activation` is how its ledger tells that the PINs were held then; None where it does not.
+    """
 
     fingerprint: str
     ledger_sha256: str
     root_certificate_sha256: str
+    activation: BothPins | None = None
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -188,7 +193,7 @@ class Products(msgspec.Struct, frozen=True):
     """What finished steps have established, as far as it is asked for here.
 
     `csrs` (by name) and `codes` (by service) are those that people vouched for; `people` the last roll-call by participant's id;
-    `custody` what was put away last, by name.
+    `custody` what was put away last, by name; `activation` is as the last step left it that made a PIN anew, None before.
     """
 
     ceremony_day: str | None = None
@@ -197,6 +202,7 @@ class Products(msgspec.Struct, frozen=True):
     people: dict[str, Present] = {}
     physical: tuple[PhysicalFact, ...] = ()
     custody: dict[str, Thing] = {}
+    activation: BothPins | None = None
 
 
 class _Finished(msgspec.Struct, frozen=True):
@@ -296,7 +302,7 @@ class Record:
 
     def results(self, verb: str) -> Iterator[tuple[Line, dict[str, Any]]]:
         """The acts of this verb that succeeded, and their values."""
-        for line, act in self._acts_of(verb):
+        for line, act in self.acts_of(verb):
             if line.type == "result" and act.value is not None:
                 yield line, act.value
 
@@ -335,7 +341,7 @@ class Record:
         """To-be-signed bytes by their SHA-256 (hex), and the line that tells that they lie on the disk."""
         found: dict[str, tuple[Line, bytes]] = {}
         intended: dict[tuple[int | None, str], dict[str, Any]] = {}
-        for line, act in self._acts_of("store"):
+        for line, act in self.acts_of("store"):
             if line.type == "intent":
                 intended[line.step, act.key] = act.args
             elif act.value is not None:
@@ -353,7 +359,7 @@ class Record:
         """Every signature ever intended, once a serial, in the order of the first intents."""
         intended: dict[str, Signature] = {}
         undecided: dict[tuple[int | None, str], str] = {}
-        for line, act in self._acts_of("sign"):
+        for line, act in self.acts_of("sign"):
             place = (line.step, act.key)
             if line.type == "intent":
                 signature = _signature(line, act)
@@ -372,7 +378,8 @@ class Record:
                 intended[serial] = msgspec.structs.replace(intended[serial], made=data_as(SignatureMade, line, act.value))
         return list(intended.values())
 
-    def _acts_of(self, verb: str) -> Iterator[tuple[Line, Act]]:
+    def acts_of(self, verb: str) -> Iterator[tuple[Line, Act]]:
+        """The intents and results of this verb, in order."""
         for line in self.of_type("intent", "result"):
             if line.data.get("verb") == verb:
                 yield line, data_as(Act, line)

@@ -5,6 +5,7 @@ import tomllib
 
 import msgspec
 
+from ceremony.activation.arrangement import Activation
 from ceremony.errors import CeremonyError
 from ceremony.pki.names import shown_text
 from ceremony.pki.profiles import ProfileTable, RootTable
@@ -34,7 +35,8 @@ class ScriptItem(msgspec.Struct, frozen=True):
 
 
 class ScriptStep(msgspec.Struct, frozen=True):
-    """A step of the script. `facts` and `custody` are those of `record`, `count` and `items` those of `inventory`."""
+    """A step of the script. `facts` and `custody` are those of `record`, `count` and `items` those of `inventory`, `which` that of
+    `change-activation`."""
 
     kind: str
     title: str
@@ -44,6 +46,7 @@ class ScriptStep(msgspec.Struct, frozen=True):
     custody: str = ""
     count: str = ""
     items: tuple[ScriptItem, ...] = ()
+    which: str | None = None
 
 
 class ScriptIntermediate(msgspec.Struct, frozen=True):
@@ -75,12 +78,13 @@ class ScriptPrevious(msgspec.Struct, frozen=True):
 
 
 class ScriptAsData(msgspec.Struct, frozen=True):
-    """What the ceremony script says of people, steps and certificates."""
+    """What the ceremony script says of people, steps, PINs and certificates."""
 
     participants: tuple[ScriptPerson, ...]
     steps: tuple[ScriptStep, ...]
     root: RootTable
     window: ScriptWindow
+    activation: Activation = Activation(kind="pin")
     profiles: dict[str, ProfileTable] = {}
     intermediates: tuple[ScriptIntermediate, ...] = ()
     proofs: tuple[ScriptProof, ...] = ()

@@ -14,6 +14,7 @@ from ceremony.crossing import checks_of_certificates as certificates
 from ceremony.crossing import checks_of_custody as custody
 from ceremony.crossing import checks_of_record as record
 from ceremony.crossing.bundle import CAPS, LEDGER, MANIFEST, REPORTS, SCRIPT, TRANSCRIPT, manifest_bytes, manifest_of
+from ceremony.crossing.checks_of_activation import problems_with_activation
 from ceremony.crossing.files import SUMS, problems_with_sums, read_tree
 from ceremony.crossing.ledger import ledger_of, read_ledger, without_last
 from ceremony.crossing.private_keys import private_key_in
@@ -239,6 +240,7 @@ _CHECKS: tuple[tuple[str, Callable[[Subject], Iterable[str]], str], ...] = (
     ("resumptions", record.problems_with_resumptions, "each session went on from a fingerprint on paper"),
     ("window", record.problems_with_window, "held on days that the script allows"),
     ("orders", record.problems_with_orders, "each signature was ordered by two people over its digest"),
+    ("activation", problems_with_activation, "the PINs are held and were opened as the script says, and every share was proved"),
     ("machine-checks", record.problems_with_machine_checks, "made before each signature"),
     ("custody", custody.problems_with_custody, "typed by two, as put away last, and in balance"),
     ("vouching", certificates.problems_with_vouching, "each CSR's key was vouched for from paper or pinned by the script"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from ceremony.activation.arrangement import PIN_NAMES
 from ceremony.engine.step import Step, World
 
 
@@ -30,6 +31,8 @@ def impossible_steps(script: Any) -> Iterator[tuple[int, str]]:
         world = after(step, world, script)
     if not world.closed:
         yield len(script.steps), "the last step must be of kind close: it signs off, seals, exports and tears down"
+    for which in sorted(script.activation.changes - world.changed_pins):
+        yield len(script.steps), f"no change-activation changes the {PIN_NAMES[which]} from [activation.before] to [activation]"
     for name in sorted({entry.name for entry in script.intermediates} - world.intermediates):
         yield len(script.steps), f"no step signs the intermediate {name!r}"
     for service in sorted({entry.service for entry in script.proofs} - world.proofs):

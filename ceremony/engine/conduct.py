@@ -10,9 +10,26 @@ from typing import Any, NoReturn
 
 from ceremony.engine.answers import LONGEST_TEXT, problem_with, problem_with_text, settled
 from ceremony.engine.facts import answers, facts_of, finished_steps, intends, known, open_intent, value_of
+from ceremony.engine.holders import alone_at_the_screen, givers_of, pin_in_force
 from ceremony.engine.machine_check import machine_is_fit
 from ceremony.engine.recovery import Recovery
-from ceremony.engine.step import Act, Ask, Face, Interrupt, Interrupted, Known, Notice, Request, Room, Run, Secret, Show, Step, Write
+from ceremony.engine.step import (
+    Act,
+    Ask,
+    Face,
+    Interrupt,
+    Interrupted,
+    Known,
+    Notice,
+    PinInForce,
+    Request,
+    Room,
+    Run,
+    Secret,
+    Show,
+    Step,
+    Write,
+)
 from ceremony.errors import CeremonyError, ExitCode
 from ceremony.transcript import Line, LineType, Transcript
 
@@ -178,7 +195,12 @@ class Session:
             self.face.tell(Notice(kind="error", lines=(problem,)))
 
     def secret(self, secret: Secret) -> bytearray:
-        """Activation data on its way to the room, which wipes it. Raises Interrupted when somebody would rather stop."""
+        """Activation data on its way to the room, which wipes it. Raises Interrupted when somebody would rather stop.
+
+        Before a new share is shown, its holder says for the record that nobody and nothing else sees the screen.
+        """
+        if secret.reveal is not None:
+            self._beside(alone_at_the_screen(secret))
         while True:
             try:
                 reply = self.face.secret(secret)
@@ -265,10 +287,12 @@ class Session:
         """Unlocks the token when the act needs it: a resource, asked for again after each pause."""
         insist = False
         while act.login and not self.room.unlocked:
+            pin = pin_in_force(self._known, "user")
+            givers = tuple(self._beside(self._givers(pin))["givers"])
             login = {"key": "login", "verb": "login", "resource": True}
-            self.append("intent", {**login, "args": {}})
+            self.append("intent", {**login, "args": {"holders": list(givers)}})
             try:
-                facts = self.room.unlock(self.secret, insist, ())
+                facts = self.room.unlock(self.secret, insist, pin, givers)
             except CeremonyError as failed:
                 self.append("result", {**login, "error": {"code": failed.code, "what": failed.what}})
                 insist = self.decide(failed)
@@ -278,12 +302,19 @@ class Session:
     def _check_machine_again(self) -> None:
         """The machine was checked in this step before an interruption, and its root was not used yet: checked anew (design, rule 9)."""
         actor, confirmer = self.people_of_step[:2]
-        self._aside = True
-        try:
-            self._run(machine_is_fit("machine/again", self._known, actor, confirmer), deque())
-        finally:
-            self._aside = False
+        self._beside(machine_is_fit("machine/again", self._known, actor, confirmer))
         self._machine_is_stale = False
+
+    def _givers(self, pin: PinInForce) -> Run:
+        return {"givers": (yield from givers_of("login/share", pin, self._known, self._step.actor))}
+
+    def _beside(self, run: Run) -> dict[str, Any]:
+        """Runs what the step itself does not ask for; its lines are no answers to the step."""
+        before, self._aside = self._aside, True
+        try:
+            return self._run(run, deque())
+        finally:
+            self._aside = before
 
     # the record, and the ways out
 

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 
+from ceremony.activation.arrangement import HeldPin, Which
+
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """A question to one person.
@@ -163,10 +165,10 @@ class Room(Protocol):
     def undo(self, act: Act, secret: "AskSecret") -> None:
         """Destroys what `left_by` told of. Raises CeremonyError."""
 
-    def unlock(self, secret: "AskSecret", insist: bool, holders: tuple[str, ...]) -> dict[str, Any]:
-        """Logs in to the token; `insist`: also on the last try. Raises CeremonyError.
+    def unlock(self, secret: "AskSecret", insist: bool, pin: "PinInForce", givers: tuple[str, ...]) -> dict[str, Any]:
+        """Logs in to the token with the user PIN; `insist`: also on the last try. Raises CeremonyError.
 
-        `holders` are the participants who give their share of the user PIN; nobody where it is not shared.
+        `pin` is how the user PIN is held now; `givers` are the participants who give their share, nobody where it is not shared.
         """
 
     def lock(self) -> None:
@@ -188,15 +190,24 @@ class Interrupted(Exception):
         self.interrupt = interrupt
 
 
+class PinInForce(HeldPin, frozen=True, kw_only=True):
+    """How a PIN is held now. `set` is the identifier of its shares (SLIP-39); None where there are none, or it is not known."""
+
+    which: Which
+    set: int | None = None
+
+
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """What is true between two steps, as `ceremony check` models it. Facts first, then resources.
 
-    A root that is `present` is one of an earlier ceremony, not taken up yet by `use-root`. Resources (unlocked,
-    machine_checked, clock_checked, roll_called) are gone after a pause. `taken_out` are things out of their place of keeping,
-    `counted_in` what was counted in and not out, both by name; `filmed`: a camera runs.
+    A root that is `present` is one of an earlier ceremony, not taken up yet by `use-root`. `changed_pins` ("user", "so") are
+    those that a change-activation has changed. Resources (unlocked, machine_checked, clock_checked, roll_called) are gone after
+    a pause. `taken_out` are things out of their place of keeping, `counted_in` what was counted in and not out, both by name;
+    `filmed`: a camera runs.
     """
 
     token: Literal["blank", "ready"] = "blank"
+    changed_pins: frozenset[str] = frozenset()
     root: Literal["absent", "present", "generated", "certified"] = "absent"
     requests: bool = False
     proofs: frozenset[str] = frozenset()
@@ -266,6 +277,19 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="k
 
     confirmers: ClassVar[int] = 0
     """How many people besides the actor this kind cannot do without."""
+
+    calls_the_roll: ClassVar[bool] = False
+    """Whether it says anew who is here; true of `roll-call` alone."""
+
+    @property
+    def opens(self) -> Which | None:
+        """The PIN that it logs in with."""
+        return None
+
+    @property
+    def hands_out(self) -> frozenset[Which]:
+        """The PINs that it makes anew: their holders get their shares in it."""
+        return frozenset()
 
     def requires(self, world: World, script: Any) -> Iterable[str]:
         """What cannot hold when this step begins in this world, each in words; nothing when all is well."""

@@ -41,7 +41,10 @@ PathLength = Annotated[int, msgspec.Meta(ge=0, le=8)]
 
 
 class RootTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The script's table `[root]`. `label` names the key on the token and the certificate's file."""
+    """The script's table `[root]`. `label` names the key on the token and the certificate's file.
+
+    `always_authenticate`: the token wants the PIN again before each signature (CKA_ALWAYS_AUTHENTICATE).
+    """
 
     subject: str
     key: KeyName
@@ -49,6 +52,7 @@ class RootTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     not_after: Instant
     not_before: Literal["ceremony-day"] = "ceremony-day"
     path_length: PathLength = 1
+    always_authenticate: bool = False
 
 
 class ProfileTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -9,6 +9,7 @@ from ceremony.errors import CeremonyError
 from ceremony.pki.certificates import serial_text
 from ceremony.pki.draft import serial_number
 from ceremony.room.verb import Verb
+from hsm.client import Token
 
 if TYPE_CHECKING:
     from ceremony.room.room import TokenRoom
@@ -19,7 +20,7 @@ class Random(Verb):
 
     def do(self, room: "TokenRoom", args: dict[str, Any], secret: AskSecret) -> dict[str, Any]:
         """Draws from both."""
-        ours, theirs = _both(room)
+        ours, theirs = both(room.token)
         return {"hex": hashlib.sha256(b"root-ceremony random v1" + theirs + ours).digest()[: args["length"]].hex()}
 
 
@@ -28,14 +29,14 @@ class SerialNumber(Verb):
 
     def do(self, room: "TokenRoom", args: dict[str, Any], secret: AskSecret) -> dict[str, Any]:
         """Draws from both."""
-        ours, theirs = _both(room)
+        ours, theirs = both(room.token)
         return {"serial": serial_text(serial_number(theirs, ours))}
 
 
-def _both(room: "TokenRoom") -> tuple[bytes, bytes]:
+def both(token: Token) -> tuple[bytes, bytes]:
     """32 bytes of the system's and of the token's. Raises CeremonyError RANDOM-WEAK for constant or repeated bytes."""
-    ours, theirs = os.urandom(32), room.token.random(32)
-    if len(set(theirs)) < 4 or theirs == room.token.random(32):
+    ours, theirs = os.urandom(32), token.random(32)
+    if len(set(theirs)) < 4 or theirs == token.random(32):
         raise CeremonyError(
             "RANDOM-WEAK", "The token's generator gave constant or repeated bytes.", state="Nothing was signed or generated."
         )

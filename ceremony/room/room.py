@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ceremony.engine.step import Act, AskSecret, Secret
+from ceremony.engine.step import Act, AskSecret, PinInForce
 from ceremony.errors import CeremonyError
 from ceremony.machine.clock import now
 from ceremony.machine.folder import CeremonyFolder
 from ceremony.machine.site import Site
 from ceremony.room.describe import describe
 from ceremony.room.failures import telling
+from ceremony.room.pins import given
 from ceremony.room.room_secrets import wipe
 from ceremony.room.verbs import VERBS
 from ceremony.script import Script
@@ -23,9 +24,6 @@ from hsm.facts import TRIES_IN_WORDS, TokenInfo
 
 IDLE_SECONDS = 600
 """A login ends after ten idle minutes (design, rule 12)."""
-
-REHEARSAL_PINS = {"SO PIN": "rehearsal-so-pin", "user PIN": "rehearsal-user-pin"}
-"""What a rehearsal offers to type, so that no real activation data is ever used in one."""
 
 _NOT_DONE = "What was asked for was not done. The record is whole, and says so."
 _BEGUN = "It is not known whether this was done. The record is whole, and holds that it was begun."
@@ -127,16 +125,16 @@ class TokenRoom:
         with self._telling("Look at the token's inventory (`ceremony tokens`) before going on."):
             VERBS[act.verb].undo(self, act.args, secret)
 
-    def unlock(self, secret: AskSecret, insist: bool, holders: tuple[str, ...]) -> dict[str, Any]:
+    def unlock(self, secret: AskSecret, insist: bool, pin: PinInForce, givers: tuple[str, ...]) -> dict[str, Any]:
         """Logs in with the user PIN; the tries left are shown before it is asked for. Returns the token's facts."""
         info = self.token_info()
         shown = (f"Token {info.label!r}, serial {info.serial}.", f"Tries: {TRIES_IN_WORDS[info.pin_tries]}.")
-        pin = None if info.protected_path else secret(self.pin("user PIN", self.keeper_of_pin, info, shown=shown))
+        typed = given(self, "user", pin, self.keeper_of_pin, givers, pin.set, info, secret, shown)
         try:
             with self._telling("The token is locked; nothing else was done."):
-                self.token.login(pin, last_try_too=insist)
+                self.token.login(typed, last_try_too=insist)
         finally:
-            wipe(pin or bytearray())
+            wipe(typed)
         self._last_used = self.monotonic()
         return self.token_info().facts()
 
@@ -145,13 +143,6 @@ class TokenRoom:
         """Who types the PIN: the crypto officer, or the administrator where there is none."""
         by_role = {participant.role: participant.id for participant in reversed(self.script.participants)}
         return by_role.get("crypto-officer") or by_role["administrator"]
-
-    def pin(self, what: str, by: str, info: TokenInfo, *, twice: bool = False, shown: tuple[str, ...] = ()) -> Secret:
-        """The question for a PIN within the token's limits."""
-        suggestion = REHEARSAL_PINS[what] if self.rehearsal else None
-        return Secret(
-            what=what, by=by, twice=twice, shortest=max(info.shortest_pin, 1), longest=info.longest_pin, shown=shown, suggestion=suggestion
-        )
 
     def token_info(self) -> TokenInfo:
         """What the token says of itself now. Raises CeremonyError."""

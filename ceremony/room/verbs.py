@@ -1,6 +1,7 @@
 """The verbs of the room by name: an explicit list."""
 
 from ceremony.room.adopt_token import AdoptToken
+from ceremony.room.change_activation import ChangeActivation
 from ceremony.room.check_machine import CheckMachine
 from ceremony.room.copy_out import CopyOut
 from ceremony.room.find_root import FindRoot
@@ -9,6 +10,7 @@ from ceremony.room.import_request import ImportRequest
 from ceremony.room.initialise_token import FindBlankToken, InitialiseToken
 from ceremony.room.make_bundle import MakeBundle
 from ceremony.room.proof_key import ProofKey
+from ceremony.room.prove_activation import ProveActivation
 from ceremony.room.randomness import Random, SerialNumber
 from ceremony.room.read_clock import ReadClock
 from ceremony.room.read_custody import ReadCustody
@@ -24,6 +26,8 @@ VERBS: dict[str, Verb] = {
     "check-machine": CheckMachine(),
     "find-blank-token": FindBlankToken(),
     "initialise-token": InitialiseToken(),
+    "prove-activation": ProveActivation(),
+    "change-activation": ChangeActivation(),
     "adopt-token": AdoptToken(),
     "token-facts": TokenFacts(),
     "lock": Lock(),

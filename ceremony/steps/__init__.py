@@ -3,6 +3,7 @@
 from ceremony.steps.adopt_token import AdoptToken
 from ceremony.steps.attest import Attest
 from ceremony.steps.certify_root import CertifyRoot
+from ceremony.steps.change_activation import ChangeActivation
 from ceremony.steps.check_clock import CheckClock
 from ceremony.steps.check_machine import CheckMachine
 from ceremony.steps.close import Close
@@ -28,6 +29,7 @@ AnyStep = (
     | CheckMachine
     | InitialiseToken
     | AdoptToken
+    | ChangeActivation
     | Unlock
     | Lock
     | GenerateRoot
@@ -40,5 +42,5 @@ AnyStep = (
     | Close
 )
 
-NOT_BUILT = ("wipe-token", "change-activation", "prove-backup", "issue-crl", "capture-hsm-log", "destroy-key")
+NOT_BUILT = ("wipe-token", "prove-backup", "issue-crl", "capture-hsm-log", "destroy-key")
 """Kinds of the design that this version does not have yet; a script that names one is refused (exit 7)."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from ceremony.activation.arrangement import Which
 from ceremony.engine.step import Act, Known, Run, Show, Step, World
 from ceremony.steps.token import token_text
 
@@ -12,6 +13,11 @@ class Unlock(Step, frozen=True, tag="unlock"):
     """Logs in. The login ends with the next step, at any pause, and after ten idle minutes (design, rule 12)."""
 
     keeps_login = True
+
+    @property
+    def opens(self) -> Which:
+        """The user PIN."""
+        return "user"
 
     def requires(self, world: World, script: object) -> Iterable[str]:
         """A token in use, and people."""

@@ -119,6 +119,12 @@ class HeldCeremony:
         self.line("intent", {"key": key, "verb": verb, "args": args})
         self.line("result", {"key": key, "verb": verb, "value": value})
 
+    def log_in(self, *givers: str) -> None:
+        """Opens the token; `givers` give their shares."""
+        login = {"key": "login", "verb": "login", "resource": True}
+        self.line("intent", {**login, "args": {"holders": list(givers)}})
+        self.line("result", {**login, "value": {"serial": "5a"}})
+
     def prepare(self) -> None:
         """Roll-call, clock, machine: the start of every session."""
         self.begin("roll-call")
@@ -140,6 +146,7 @@ class HeldCeremony:
     def make_root(self) -> None:
         """Generates and certifies the root."""
         self.begin("generate-root")
+        self.log_in()
         public_key = spki(self.root_key)
         value = {"label": "example-root-g1", "key_id": "aa", "public_key": public_key.hex(), "public_key_sha256": sha256_hex(public_key)}
         self.act("generate", "generate-key", {"label": "example-root-g1", "key_id": "aa", "key": "ec:secp384r1"}, value)
@@ -167,6 +174,7 @@ class HeldCeremony:
 
     def signed(self, key: str, purpose: str, batch: list[tuple[str, Draft]]) -> dict[str, bytes]:
         """Machine check, order by two, signatures; name → certificate (DER)."""
+        self.log_in()
         self.check_machine(f"{key}/machine")
         items = [BatchItem(name, f"{draft.serial:040x}", draft.sha256) for name, draft in batch]
         self.ordered(key, items[0].sha256 if len(items) == 1 else batch_digest(items))

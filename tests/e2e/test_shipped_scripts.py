@@ -27,7 +27,8 @@ INTERMEDIATE_EXTENSIONS = ROOT_EXTENSIONS.replace("pathlen:1", "pathlen:0").repl
 
 
 def test_every_shipped_script_is_run_here() -> None:
-    assert set(names()) == {"first-ceremony", "root-generation", "proof-of-possession", "sign-intermediates"}
+    first, later = {"first-ceremony", "quorum-ceremony", "root-generation"}, {"proof-of-possession", "sign-intermediates"}
+    assert set(names()) == first | later | {"reshare", "recover-quorum"}
     assert all(SCRIPTS.joinpath(f"{name}.answers.toml").exists() for name in names())
 
 
@@ -142,7 +143,30 @@ def test_the_proof_is_no_ca_and_says_the_code(first_ceremony: Path) -> None:
     assert field(proof, "issuer").removeprefix("issuer=") == "CN=REHEARSAL Example Devices Root CA G1,O=Example,C=NO"
 
 
-@pytest.mark.parametrize(("name", "made"), [("proof-of-possession", {PROOF}), ("sign-intermediates", intermediates("gamma.1", "delta.1"))])
+def test_pins_in_shares_from_paper_to_the_ledger(tmp_path: Path) -> None:
+    ended = rehearsed("quorum-ceremony", tmp_path / "D")
+    assert ended.code == 0, ended
+    bundle = judged(tmp_path / "D", bundles=2)
+    assert files(bundle) == ALWAYS | intermediates("alpha.1", "beta.1") | {PROOF}
+    [ceremony_entry] = json.loads((bundle / "record" / "ledger.json").read_text())["ceremonies"]
+    user, so = ceremony_entry["activation"]["user"], ceremony_entry["activation"]["so"]
+    assert (user["threshold"], len(user["holders"]), so["threshold"], len(so["holders"])) == (3, 5, 2, 3)
+    assert {"id": "custodian-4", "name": "Dag Ivers"} in so["holders"] and user["set"] != so["set"]
+    record = (bundle / "record" / "transcript.jsonl").read_text()
+    papers = [path.read_text() for path in (tmp_path / "D" / "work" / "rehearsal" / "paper").iterdir()]
+    assert len(papers) == 8 and not any(paper in record or paper in ended.out + ended.err for paper in papers)
+    assert "any 3 of 5" in done("check", SCRIPTS / "quorum-ceremony.toml").out
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("proof-of-possession", {PROOF}),
+        ("sign-intermediates", intermediates("gamma.1", "delta.1")),
+        ("reshare", set()),
+        ("recover-quorum", set()),
+    ],
+)
 def test_a_later_ceremony_goes_on_from_the_root_of_an_earlier_one(name: str, made: set[str], tmp_path: Path) -> None:
     folder = tmp_path / "D"
     ended = rehearsed(name, folder)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ceremony.activation import shares as activation_shares
 from ceremony.crossing.bundle import REPORTS
 from ceremony.crossing.request import ProofRequest, write_request
 from ceremony.engine.step import Act, AskSecret, Face
@@ -22,7 +23,7 @@ from ceremony.machine.checks import Finding
 from ceremony.machine.folder import CeremonyFolder
 from ceremony.machine.site import Site
 from ceremony.pki.names import parse_name
-from ceremony.room import check_machine, import_request, made_up, make_bundle, read_clock
+from ceremony.room import check_machine, import_request, made_up, make_bundle, read_clock, shares
 from ceremony.room.room import TokenRoom
 from ceremony.script import read_script
 from ceremony.session import Outcome, Session, serial_in_use
@@ -55,6 +56,7 @@ class World:
     rehearsal: bool = False
     store: Store = field(default_factory=Store)
     paper: list[str] = field(default_factory=list)
+    shares: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
     changed: Callable[[str], None] = lambda what: None
     faults: Faults = field(default_factory=Faults)
     findings: list[Finding] = field(default_factory=list)
@@ -88,7 +90,8 @@ class World:
         shutil.copytree(self.base, base)
         clock = Clock()
         clock.moment = self.clock.moment
-        return World(base, self.script, self.rehearsal, self.store.copy(), list(self.paper), findings=self.findings, clock=clock)
+        shares = {whose: list(papers) for whose, papers in self.shares.items()}
+        return World(base, self.script, self.rehearsal, self.store.copy(), list(self.paper), shares, findings=self.findings, clock=clock)
 
     def bring_request(self, root_sha256: str, *, made_at: str = "2026-11-24T08:00:00Z", name: str = "request-1") -> Path:
         """What the online side sends back: a code for the root, and the CSRs."""
@@ -176,6 +179,8 @@ def _patched(world: World) -> Iterator[None]:
         (check_machine, "check_machine", lambda **_: world.findings or [Finding("routes", "ok", "No route.")]),
         (check_machine, "input_devices", lambda: ()),
         (make_bundle, "reports_of", lambda script, lines: dict.fromkeys(REPORTS, b"%PDF- not rendered here\n")),
+        # In processes of their own shares are handled in other tests; here it is the same functions.
+        (shares, "client", activation_shares),
         *((module, "now", world.clock) for module in (import_request, made_up, read_clock)),
     ]
     before = [getattr(module, name) for module, name, _ in patches]

@@ -33,12 +33,15 @@ class Store:
 
     label: str = ""
     user_pin: bytes = b""
+    so_pin: bytes = b""
     initialised: bool = False
     pairs: dict[str, Pair] = field(default_factory=dict)
     signed: list[str] = field(default_factory=list)
     generated: int = 0
     drawn: int = 0
     wrong_pins: int = 0
+    tried: int = 0
+    opened: int = 0
 
     def copy(self) -> "Store":
         return replace(self, pairs={key_id: replace(pair) for key_id, pair in self.pairs.items()}, signed=list(self.signed))
@@ -120,7 +123,9 @@ class MemoryToken:
         self._faults.raise_before("initialise")
         if self.store.initialised and not again:
             raise TokenError("TOKEN-NOT-BLANK", "In use.")
-        self.store.label, self.store.initialised, self.store.user_pin = label, True, b""
+        if self.store.initialised:
+            self._require_so(so_pin)
+        self.store.label, self.store.initialised, self.store.user_pin, self.store.so_pin = label, True, b"", bytes(so_pin)
         self.store.pairs.clear()
         self._changed("token initialised, no user PIN yet")
         self.store.user_pin = bytes(user_pin)
@@ -132,11 +137,41 @@ class MemoryToken:
         self._faults.raise_before("login")
         if self.store.wrong_pins == 2 and not last_try_too:
             raise TokenError("TOKEN-PIN-LAST-TRY", "One try is left.")
+        self.store.tried += 1
         if not self.store.user_pin or bytes(user_pin) != self.store.user_pin:
             self.store.wrong_pins += 1
             raise TokenError("TOKEN-PIN-WRONG", "Wrong.")
         self.store.wrong_pins = 0
+        self.store.opened += 1
         self.is_open = True
+
+    def _require_so(self, so_pin: bytearray) -> None:
+        self.store.tried += 1
+        if bytes(so_pin) != self.store.so_pin:
+            raise TokenError("TOKEN-PIN-WRONG", "Wrong.")
+        self.store.opened += 1
+
+    def login_so(self, so_pin: bytearray, *, last_try_too: bool = False) -> None:
+        self._require_so(so_pin)
+
+    def set_pin(self, who: str, old: bytearray, new: bytearray, *, last_try_too: bool = False) -> None:
+        self._faults.raise_before("set-pin")
+        if who == "so":
+            self._require_so(old)
+            self.store.so_pin = bytes(new)
+        else:
+            self.login(old)
+            self.store.user_pin = bytes(new)
+        self.is_open = False
+        self._changed(f"{who} PIN changed")
+        self._faults.raise_after("set-pin")
+
+    def reset_user_pin(self, so_pin: bytearray, new_user_pin: bytearray, *, last_try_too: bool = False) -> None:
+        self._faults.raise_before("reset-user-pin")
+        self._require_so(so_pin)
+        self.store.user_pin, self.store.wrong_pins = bytes(new_user_pin), 0
+        self._changed("user PIN reset")
+        self._faults.raise_after("reset-user-pin")
 
     def logout(self) -> None:
         self.is_open = False

@@ -1,8 +1,10 @@
 """The people in the room: they type back what is shown, keep a paper with fingerprints, and do what a test tells them."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ceremony.activation.shares import read_share, set_of
 from ceremony.engine.step import Answer, Ask, Interrupt, Notice, Secret
 from tests.engine.memory_room import World, bring_what_was_asked_for
 
@@ -57,7 +59,20 @@ class People:
         said = self.secrets_told(secret)
         if isinstance(said, Interrupt):
             return said
+        if said is None and secret.kind == "share":
+            return bytearray(self._share(secret))
         return bytearray(PINS[secret.what] if said is None else said)
+
+    def _share(self, secret: Secret) -> bytes:
+        """What stands on this person's last paper; of another set than that, if it is asked for by its number."""
+        papers = self.world.shares.setdefault((secret.what, secret.by), [])
+        if secret.reveal is not None:
+            papers.append(bytes(secret.reveal.octets))
+            self.world.changed("paper with a share")
+            return papers[-1]
+        named = re.search(r"from the set (\d+)", " ".join(secret.shown))
+        fits = [paper for paper in papers if named and set_of(read_share(bytearray(paper))) == int(named[1])]
+        return fits[-1] if fits else papers[0]
 
     def asked_keys(self) -> list[str]:
         return [ask.key for ask in self.asked]

@@ -7,7 +7,7 @@ from tests.hsm.given import USER_PIN, initialise, is_running, refusal, token_log
 
 FINAL_TRY, LOCKED = 0x20000, 0x40000
 PROTECTED_PATH = 0x100
-EXTRACTABLE, LOCAL, NEVER_EXTRACTABLE, PUBLIC_PRIVATE = 0x162, 0x163, 0x164, 0x2
+EXTRACTABLE, LOCAL, NEVER_EXTRACTABLE, PUBLIC_PRIVATE, ALWAYS_AUTHENTICATE = 0x162, 0x163, 0x164, 0x2, 0x202
 EC_PARAMS, EC_POINT = 0x180, 0x181
 ECDSA, SHA384_RSA_PKCS = 0x1041, 0x41
 
@@ -115,6 +115,7 @@ def test_what_a_module_writes_or_reads_does_not_reach_the_pipe(faulty: Faulty):
         (f"false {LOCAL}", "LOCAL is False"),
         (f"false {NEVER_EXTRACTABLE}", "NEVER_EXTRACTABLE is False"),
         (f"true {PUBLIC_PRIVATE}", "PUBLIC_KEY.PRIVATE is True"),
+        (f"true {ALWAYS_AUTHENTICATE}", "ALWAYS_AUTHENTICATE is True"),
     ],
 )
 def test_a_key_that_is_not_as_wanted_is_refused_and_destroyed(faulty: Faulty, lie: str, said: str):

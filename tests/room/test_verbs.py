@@ -159,7 +159,9 @@ def test_an_interrupted_initialisation_never_takes_another_token_for_its_own(tmp
             return bytearray((secret.suggestion or "").encode())
 
         verb = InitialiseToken()
-        args = {"label": "example-root", "so_pin_by": "officer", "user_pin_by": "officer", "others": []}
+        pin: dict[str, Any] = {"kind": "pin", "threshold": None, "holders": []}
+        pins = {"so": pin, "user": pin}
+        args = {"label": "example-root", "so_pin_by": "officer", "user_pin_by": "officer", "others": [], "activation": pins}
         first = verb.do(room, args, typed)
         others = VERBS["find-blank-token"].do(room, {}, typed)["others"]
         assert others == [first["serial"]]

@@ -61,10 +61,14 @@ class Intermediate(_Table, frozen=True):
 
 
 class Proof(_Table, frozen=True):
-    """An entry of `[[proofs]]`: the service to which possession is proved, and the certificate's name there (the root's label)."""
+    """An entry of `[[proofs]]`: the service to which possession is proved, and the certificate's name there (the root's label).
+
+    `typed`: the service's code may come in on paper, too, typed by two people with its check words.
+    """
 
     service: Name
     certificate: Name
+    typed: bool = False
 
 
 class Backup(_Table, frozen=True):

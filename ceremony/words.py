@@ -115,3 +115,8 @@ def fingerprint_typed(text: str) -> str:
 def sha256_hex(octets: bytes) -> str:
     """SHA-256 as 64 lower-case hex digits, the form every file of ours uses."""
     return hashlib.sha256(octets).hexdigest()
+
+
+def check_words(code: str) -> list[str]:
+    """The four words that stand beside a verification code on paper: those of the first four bytes of its SHA-256."""
+    return words_of(hashlib.sha256(code.encode()).digest()[:4])

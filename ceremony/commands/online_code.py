@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ceremony.commands.files import say
 from ceremony.commands.online_service import add_service_arguments, config_of, service_of
 from ceremony.errors import CeremonyError
-from ceremony.words import fingerprint_typed
+from ceremony.words import check_words, fingerprint_typed
 
 if TYPE_CHECKING:
     from ceremony.online.request_code import FetchedCode
@@ -56,5 +56,6 @@ def fetched(args: argparse.Namespace) -> "FetchedCode":
             code = fetch_code(service, bundle, receipts, new_code=args.new_code)
     how = f"given on {code.issued_at}, still good" if code.reused else "new; one given before is void"
     say(f"Verification code of {code.proof.certificate} at {code.proof.service}: {how}.", f"  {code.proof.verification_code}")
+    say(f"  Check words, for a code that is typed: {' '.join(check_words(code.proof.verification_code))}")
     say(f"Do not ask for another before the proof is back. Service's time: {code.made_at}")
     return code

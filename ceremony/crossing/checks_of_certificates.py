@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ceremony.crossing.artifacts import describe_artifact, place_of
 from ceremony.crossing.record import Artifact, KeyMade, Products, ProofKey, data_as
-from ceremony.crossing.request import ReceivedCsr
+from ceremony.crossing.request import ProofRequest, ReceivedCsr
 from ceremony.crossing.subject import CertificateFile, Subject
 from ceremony.errors import CeremonyError
 from ceremony.pki.certificates import problems_with_certificate
@@ -14,7 +14,7 @@ from ceremony.pki.csr import read_csr
 from ceremony.pki.names import name_matches, name_text
 from ceremony.pki.profiles import CertificateProfile, intermediate_profile, proof_profile, root_profile
 from ceremony.pki.signatures import signature_holds
-from ceremony.words import sha256_hex, words_of
+from ceremony.words import check_words, sha256_hex, words_of
 
 _PURPOSE = {"root-certificate": "root", "intermediate-certificate": "intermediate", "proof-certificate": "proof"}
 
@@ -103,11 +103,14 @@ def problems_with_intermediates(subject: Subject) -> Iterator[str]:
 
 
 def problems_with_proofs(subject: Subject) -> Iterator[str]:
-    """Signed by the root itself for a service of the script; its CN is the code that came in for this root, byte for byte."""
+    """Signed by the root itself for a service of the script; its CN is the code that came in for this root, byte for byte.
+
+    A code came in by a request, or, where the script allows it, typed by two people and confirmed by its check words.
+    """
     allowed = {f"{proof.service}/{proof.certificate}" for proof in subject.script.proofs}
     keys = {data_as(ProofKey, line, value).public_key for line, value in subject.record.results("proof-key")}
     ours = [request for request in subject.record.requests if request.root_fingerprint == subject.root_fingerprint]
-    asked = {proof for request in ours for proof in request.proofs}
+    asked = {proof for request in ours for proof in request.proofs} | _typed_codes(subject)
     for proof in subject.of_kind("proof-certificate"):
         path, name = proof.artifact.path, _name(proof)
         code = _products(subject, proof).codes.get(name.split("/")[0])
@@ -116,13 +119,31 @@ def problems_with_proofs(subject: Subject) -> Iterator[str]:
         elif name not in allowed:
             yield f"{path}: the script names no such proof"
         elif code is None or code not in asked or f"{code.service}/{code.certificate}" != name:
-            yield f"{path}: no request for this root brought a code for it"
+            yield f"{path}: no request for this root brought a code for it, and no two people typed one that agrees with its check words"
         else:
             yield from _problems_with_signature(proof, subject.root)
             day = _day(_products(subject, proof))
             yield from _problems_with_profile(proof, proof_profile(code.verification_code, subject.root.der, day))
             if proof.public_key_der.hex() not in keys:
                 yield f"{path} holds a key that was not made for a proof"
+
+
+def _typed_codes(subject: Subject) -> set[ProofRequest]:
+    """The codes that two people typed alike, with their check words, for services whose code the script allows to be typed."""
+    answers = {(line.step, str(line.data.get("key"))): line.data for line in subject.record.of_type("confirmed")}
+    found = set()
+    for (step, key), data in answers.items():
+        start, _, part = key.rpartition("/")
+        code, first = str(data.get("value")), data.get("by")
+        again, words = (answers.get((step, f"{start}/{other}"), {}) for other in ("again", "words"))
+        alike = again.get("value") == code and again.get("by") not in (None, first)
+        if part == "code" and alike and words.get("value") == " ".join(check_words(code)):
+            found |= {
+                ProofRequest(proof.service, proof.certificate, code)
+                for proof in subject.script.proofs
+                if proof.typed and start.startswith("typed/") and start.endswith(f"/{proof.service}")
+            }
+    return found
 
 
 def problems_with_vouching(subject: Subject) -> Iterator[str]:

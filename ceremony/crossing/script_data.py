@@ -58,10 +58,11 @@ class ScriptIntermediate(msgspec.Struct, frozen=True):
 
 
 class ScriptProof(msgspec.Struct, frozen=True):
-    """A service that may be given a proof of possession."""
+    """A service that may be given a proof of possession; `typed`: its code may have come in on paper."""
 
     service: str
     certificate: str
+    typed: bool = False
 
 
 class ScriptWindow(msgspec.Struct, frozen=True):

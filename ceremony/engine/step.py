@@ -18,7 +18,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     shown as evidence. An answer fits when it is `accept`, which must be typed back (case and white space do
     not matter), or one of `choices`; with neither, free text of at least `least` characters, in the `form` of
     a physical fact (ceremony.custody) where one is named. When `blind`,
-    the screen must not show `accept`: it stands on paper. `order` marks the deliberate command to sign.
+    the screen must not show `accept`: it stands on paper; nor does it keep what was answered, which another
+    person types as well. `order` marks the deliberate command to sign.
     """
 
     key: str

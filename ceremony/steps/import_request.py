@@ -10,14 +10,20 @@ from ceremony.engine.step import Act, Ask, Known, Request, Run, Show, Step, Worl
 from ceremony.errors import CeremonyError
 from ceremony.pki.csr import problems_with_csr, read_csr
 from ceremony.pki.names import shown_text
+from ceremony.steps.typed_code import code_typed
 from ceremony.words import words_of
 
 _CLOCKS_DIFFER: Final = dt.timedelta(minutes=10)
 """How far the clock of the online side may be ahead of ours."""
 
+_BY_HAND: Final = "by hand"
+
 
 class ImportRequest(Step, frozen=True, tag="import-request"):
-    """Takes each request on the inbound medium until all that the script names has come in, and nothing else."""
+    """Takes each request on the inbound medium until all that the script names has come in, and nothing else.
+
+    Where the script allows it a verification code is typed instead.
+    """
 
     confirmers = 1
 
@@ -48,8 +54,19 @@ class ImportRequest(Step, frozen=True, tag="import-request"):
         turn = 0
         while missing := missing_of(known.script, csrs, proofs):
             turn += 1
+            by_hand = next((entry for entry in known.script.proofs if entry.typed and entry.service not in proofs), None)
             shown = ("Still to come in:", *(f"  {line}" for line in missing), "Put in the inbound medium.")
-            yield Ask(key=f"medium/{turn}", text="Is the inbound medium in?", by=self.actor, shown=shown, accept="import")
+            choices: tuple[str, ...] = ()
+            if by_hand is not None:
+                shown += (f"The code of {by_hand.service} may be typed from paper instead: answer: {_BY_HAND}",)
+                choices = (_BY_HAND,)
+            text = "Is the inbound medium in?"
+            how = yield Ask(key=f"medium/{turn}", text=text, by=self.actor, shown=shown, accept="import", choices=choices)
+            if how == _BY_HAND and by_hand is not None:
+                service, people = by_hand.service, (self.actor, self.confirm[0])
+                code = yield from code_typed(known, f"typed/{turn}/{service}", service, by_hand.certificate, people)
+                proofs |= {service: code} if code else {}
+                continue
             args = {"wanted": missing, "seen": seen, "root_certificate_sha256": known.products["root_certificate_sha256"]}
             imported = yield Act(key=f"import/{turn}", verb="import-request", args=args, waiting="Copying the request from the medium")
             for request in imported["requests"]:

@@ -21,6 +21,7 @@ class Command(NamedTuple):
 COMMANDS: dict[str, Command] = {
     "check": Command("check", "validate a ceremony script, run it against the model of the world, show the plan"),
     "new": Command("new", "write a script of one's own from a shipped one, by a few questions"),
+    "credential": Command("credential", "make a person's own credential, with which they sign in a ceremony"),
     "print": Command("print_script", "the paper script, as PDF or HTML"),
     "run": Command("run", "hold the ceremony"),
     "rehearse": Command("rehearse", "the same on a throw-away token made by this run"),
@@ -37,9 +38,6 @@ COMMANDS: dict[str, Command] = {
     "device": Command("device", "a device's side: register through the provisioning service, connect to the hub"),
     "factory": Command("factory", "the factory's side: request and accept an intermediate, issue device certificates"),
 }
-
-NOT_BUILT = ("credential",)
-"""Commands of the design that this version does not have; refused by name (exit 7)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -106,17 +104,13 @@ def _told(failed: "CeremonyError", parsed: argparse.Namespace) -> int:
 
 
 def _without_command(name: str, arguments: list[str]) -> int:
-    if name in NOT_BUILT:
-        from ceremony.errors import CeremonyError
-
-        return _told(CeremonyError("NOT-BUILT", f"`ceremony {name}` is not built in this version."), argparse.Namespace())
     width = max(map(len, COMMANDS))
     listed = "\n".join(f"  {command:{width}}  {about.summary}" for command, about in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="ceremony",
         usage="ceremony COMMAND [ARGUMENTS]\n       ceremony COMMAND --help",
         description="An offline root key ceremony on a PKCS#11 token.",
-        epilog=f"commands:\n{listed}\n\nnot built yet: {', '.join(NOT_BUILT)}\n",
+        epilog=f"commands:\n{listed}\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-V", "--version", action="store_true", help="show the version and exit")

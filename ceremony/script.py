@@ -7,39 +7,30 @@ import datetime as dt
 import difflib
 import tomllib
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
 from ceremony.activation import arrangement
 from ceremony.activation.arrangement import Activation
-from ceremony.engine.answers import folded
 from ceremony.engine.check import impossible_steps
 from ceremony.engine.on_paper import problems_on_paper
 from ceremony.engine.step import Person, Step
 from ceremony.errors import CeremonyError
 from ceremony.pki.names import parse_name, shown_text
-from ceremony.pki.printed import look_of
 from ceremony.pki.profiles import CertificateProfile, ProfileTable, RootTable, intermediate_profile, proof_profile, root_profile
+from ceremony.script_people import Name, Participant, Problem, Table, problems_with_people, roster_of
 from ceremony.steps import NOT_BUILT, AnyStep
-from ceremony.steps.roll_call import ABSENT
 from ceremony.words import sha256_hex
 
 LARGEST_SCRIPT = 256 << 10
 """A script is at most 256 KiB."""
 
-Role = Literal["administrator", "crypto-officer", "custodian", "witness", "auditor", "observer"]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$(?!\n)")]
 HexDigest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
-PersonName = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the script: unknown keys are errors."""
-
-
-class Window(_Table, frozen=True):
+class Window(Table, frozen=True):
     """`[window]`: the days on which it may run, both included."""
 
     first: dt.date = msgspec.field(name="from")
@@ -52,7 +43,7 @@ class Window(_Table, frozen=True):
         return f"{day} is outside the window that the script allows, {self.first} to {self.last}"
 
 
-class Intermediate(_Table, frozen=True):
+class Intermediate(Table, frozen=True):
     """An entry of `[[intermediates]]`: a name that may be certified, and under which profile. A pinned key needs no paper form."""
 
     name: Name
@@ -60,7 +51,7 @@ class Intermediate(_Table, frozen=True):
     spki_sha256: HexDigest | None = None
 
 
-class Proof(_Table, frozen=True):
+class Proof(Table, frozen=True):
     """An entry of `[[proofs]]`: the service to which possession is proved, and the certificate's name there (the root's label).
 
     `typed`: the service's code may come in on paper, too, typed by two people with its check words.
@@ -71,7 +62,7 @@ class Proof(_Table, frozen=True):
     typed: bool = False
 
 
-class Backup(_Table, frozen=True):
+class Backup(Table, frozen=True):
     """`[backup]`: required, without default. `none` needs a reason and who owns the risk."""
 
     kind: Literal["none", "vendor-clone", "twin-root"]
@@ -79,30 +70,20 @@ class Backup(_Table, frozen=True):
     owner: str = ""
 
 
-class Participant(_Table, frozen=True):
-    """An entry of `[[participants]]`: a place in the room, who fills it, who else may."""
-
-    id: Name
-    name: PersonName
-    role: Role
-    alternates: tuple[PersonName, ...] = ()
-    credential: str | None = None
-
-
-class Start(_Table, frozen=True):
+class Start(Table, frozen=True):
     """`[world]`: what the script starts from."""
 
     token: Literal["blank", "ready"] = "blank"
     root: Literal["absent", "present"] = "absent"
 
 
-class Previous(_Table, frozen=True):
+class Previous(Table, frozen=True):
     """`[previous]`: the fingerprint of the ceremony before, so that an approved script is used once."""
 
     fingerprint: HexDigest
 
 
-class Script(_Table, frozen=True):
+class Script(Table, frozen=True):
     """A ceremony script, as reviewed and approved by its digest."""
 
     format: Literal[1]
@@ -116,7 +97,6 @@ class Script(_Table, frozen=True):
     backup: Backup
     participants: tuple[Participant, ...]
     steps: tuple[AnyStep, ...]
-    sign_off: Literal["typed", "credential"] = "credential"
     max_batch: Annotated[int, msgspec.Meta(ge=1, le=100)] = 25
     profiles: dict[str, ProfileTable] = {}
     intermediates: tuple[Intermediate, ...] = ()
@@ -129,13 +109,15 @@ class Script(_Table, frozen=True):
         participant = next(entry for entry in self.participants if entry.id == id)
         return Person(participant.name, participant.role)
 
+    def credential(self, id: str, name: str) -> str:
+        """The credential of this person in this place, as roster text."""
+        participant = next(entry for entry in self.participants if entry.id == id)
+        found = next(entry.credential for entry in participant.everyone if entry.name == name)
+        return str(found)
 
-class Problem(NamedTuple):
-    """Something wrong with a script: where (key path), what, and whether it is only not built yet."""
-
-    where: str
-    what: str
-    not_built: bool = False
+    def roster(self) -> list[tuple[str, str]]:
+        """Everyone who has a credential, by name, and the credential as roster text."""
+        return roster_of(self.participants)
 
 
 class ScriptRefused(CeremonyError):
@@ -188,7 +170,7 @@ def problems_with(script: Script) -> Iterator[Problem]:
     """All that is wrong with a well-formed script: what is not built, people, names, dates, and the order of steps."""
     not_built = [*_not_built(script)]
     yield from not_built
-    yield from _problems_with_people(script)
+    yield from problems_with_people(script.participants, script.steps)
     roles = {participant.id: participant.role for participant in script.participants}
     yield from (Problem(where, shown_text(what)) for where, what in arrangement.problems_with(script.activation, roles))
     if script.root.always_authenticate and "shared-pin" in (script.activation.kind, script.activation.held("user", before=True).kind):
@@ -272,10 +254,6 @@ def _step(value: Any, where: str, problems: list[Problem]) -> Any:
 def _not_built(script: Script) -> Iterator[Problem]:
     if script.policy != "private-iot-root":
         yield Problem("policy", f"{script.policy!r} is not built yet: its profiles do not exist", not_built=True)
-    if script.sign_off != "typed":
-        yield Problem("sign_off", "sign-off by credential is not built yet", not_built=True)
-    if any(participant.credential for participant in script.participants):
-        yield Problem("participants", "credentials are not built yet", not_built=True)
     if script.evidence == "qualified-auditor" or script.evidence == "video":
         yield Problem("evidence", f"{script.evidence!r} is not built yet", not_built=True)
     if script.root.always_authenticate and script.activation.kind != "shared-pin":
@@ -284,37 +262,6 @@ def _not_built(script: Script) -> Iterator[Problem]:
         yield Problem("backup.kind", f"{script.backup.kind!r} is not built yet", not_built=True)
     elif not script.backup.reason.strip() or not script.backup.owner.strip():
         yield Problem("backup", "a ceremony without a backup needs a `reason` and an `owner` of the risk")
-
-
-def _problems_with_people(script: Script) -> Iterator[Problem]:
-    ids = [participant.id for participant in script.participants]
-    for id in sorted({id for id in ids if ids.count(id) > 1}):
-        yield Problem("participants", f"the id {id!r} stands twice")
-    names = [folded(look_of(name)) for participant in script.participants for name in (participant.name, *participant.alternates)]
-    for name in sorted({name for name in names if name in ("", ABSENT) or not name.isprintable()}):
-        yield Problem("participants", f"{shown_text(name)!r} can't be a name: nobody could answer to it")
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        what = f"{shown_text(name)!r}, or what looks the same, stands in two places: nobody holds two roles, not as an alternate either"
-        yield Problem("participants", what)
-    roles = {participant.id: participant.role for participant in script.participants}
-    if "administrator" not in roles.values():
-        yield Problem("participants", "nobody has the role administrator")
-    if not script.steps:
-        yield Problem("steps", "there are none")
-    for number, step in enumerate(script.steps, 1):
-        where = f"steps[{number}]"
-        for person in (step.actor, *step.confirm):
-            if person not in roles:
-                near = difflib.get_close_matches(person, ids, 1)
-                yield Problem(where, f"{shown_text(person)!r} is no participant" + (f"; did you mean {near[0]!r}?" if near else ""))
-            elif roles[person] == "observer":
-                yield Problem(where, f"{person!r} is an observer, who neither acts nor confirms")
-        if roles.get(step.actor) == "auditor":
-            yield Problem(where, f"{step.actor!r} is an auditor, who confirms but does not act")
-        if len(set(step.confirm) - {step.actor}) < step.confirmers:
-            yield Problem(f"{where}.confirm", f"needs {step.confirmers} other than the actor")
-        if step.actor in step.confirm or len(set(step.confirm)) < len(step.confirm):
-            yield Problem(f"{where}.confirm", "names somebody twice, or the actor")
 
 
 def _problems_with_names(script: Script) -> Iterator[Problem]:

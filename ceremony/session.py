@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ceremony.activation.arrangement import PIN_NAMES, WHICH
+from ceremony.activation.roster import is_example
 from ceremony.crossing.held_pins import BothPins
 from ceremony.crossing.ledger import activation_in
 from ceremony.crossing.verify import verify_bundle
@@ -23,6 +24,8 @@ from ceremony.machine.folder import CeremonyFolder
 from ceremony.machine.site import Site, parse_site
 from ceremony.opening import approved, previous_from_paper
 from ceremony.report.rendering import reports_of_bundle
+from ceremony.room.failures import telling
+from ceremony.room.rehearsal_credentials import made_up_credentials
 from ceremony.room.rehearsed import Rehearsed
 from ceremony.room.room import TokenRoom
 from ceremony.script import Script, read_script, script_digest
@@ -96,9 +99,17 @@ class Session:
             "approved_by": approved_by,
             "site": {"sha256": self.room.site.sha256},
             "previous": self.previous,
+            "credentials": self._made_up_credentials(),
             **self.room.describe(),
         }
         self.transcript.append("opened", data, prev=self.previous["fingerprint"] if self.previous else script_digest(script))
+
+    def _made_up_credentials(self) -> dict[str, dict[str, str]]:
+        """Those of a rehearsal; a ceremony has the script's and makes up none."""
+        if not self.rehearsal or self.room.credentials is None:
+            return {}
+        with telling("Nothing was begun."):
+            return made_up_credentials(self.script, self.room.credentials)
 
     def _go_on(self, face: Face) -> bool:
         administrator = next(participant.id for participant in self.script.participants if participant.role == "administrator")
@@ -120,12 +131,13 @@ def begun(
     outbox: Path | None,
     previous: Path | None,
     removed: tuple[str, ...],
+    credentials: Path | None = None,
     rehearsed: Rehearsed | None = None,
 ) -> Iterator[Session]:
-    """A new ceremony in `directory`. `rehearsed` is what a rehearsal brings in place of site and previous bundle.
+    """A new ceremony in `directory`. `rehearsed` is what a rehearsal brings in place of site, previous bundle and credentials.
 
     Raises ScriptRefused and CeremonyError; MODULE-IS-SOFTWARE (exit 7) when a production run names a software token,
-    MODULE-NOT-SOFTWARE when a rehearsal names another.
+    CREDENTIAL-IS-EXAMPLE when its roster names one of the shipped scripts', MODULE-NOT-SOFTWARE when a rehearsal names another.
     """
     model = read_script(script)
     if rehearsed is None and site.module is None:
@@ -133,9 +145,11 @@ def begun(
     if model.previous and previous is None and rehearsed is None:
         raise CeremonyError("PREVIOUS-MISSING", "The script starts from an earlier ceremony ([previous]).", state="Nothing was begun.")
     with CeremonyFolder.create(directory) as folder:
-        room = _room(folder, model, site, inbox, outbox, removed, rehearsed)
+        room = _room(folder, model, site, (inbox, outbox, credentials), removed, rehearsed)
         try:
             _refuse_the_other_kind_of_module(room)
+            if rehearsed is None:
+                _refuse_examples(model)
             folder.write("script.toml", script)
             folder.write("site.toml", site.octets)
             facts = _taken_over(folder, model, rehearsed.previous if rehearsed else previous, rehearsal=rehearsed is not None)
@@ -146,7 +160,9 @@ def begun(
 
 
 @contextmanager
-def gone_on(directory: Path, *, inbox: Path | None, outbox: Path | None, removed: tuple[str, ...]) -> Iterator[Session]:
+def gone_on(
+    directory: Path, *, inbox: Path | None, outbox: Path | None, removed: tuple[str, ...], credentials: Path | None = None
+) -> Iterator[Session]:
     """The ceremony of a folder, to be resumed. Raises CeremonyError RECORD-…"""
     with CeremonyFolder.open(directory) as folder, closing(Transcript(folder.transcript_path, now)) as transcript:
         opened = transcript.lines[0].data
@@ -159,7 +175,7 @@ def gone_on(directory: Path, *, inbox: Path | None, outbox: Path | None, removed
             raise CeremonyError("RECORD-MISMATCH", "script.toml or site.toml in the folder is not the one that the record was begun with.")
         model = read_script(script)
         rehearsed = Rehearsed.found(folder.path, Path(opened["module"]["path"])) if opened["rehearsal"] else None
-        room = _room(folder, model, parse_site(folder.site), inbox, outbox, removed, rehearsed)
+        room = _room(folder, model, parse_site(folder.site), (inbox, outbox, credentials), removed, rehearsed)
         room.ceremony = opened["ceremony"]
         room.serial = serial_in_use(transcript.lines) or _serial_of_past(folder.path)
         try:
@@ -182,6 +198,14 @@ def _refuse_the_other_kind_of_module(room: TokenRoom) -> None:
     raise CeremonyError("MODULE-NOT-SOFTWARE", what, state="Nothing was changed.")
 
 
+def _refuse_examples(script: Script) -> None:
+    """A script whose roster still names the shipped scripts' credentials would end at the first signature, with the token made ready."""
+    examples = [who for who, credential in script.roster() if is_example(credential)]
+    if examples:
+        what = f"The script gives {', '.join(examples)} a credential of the shipped examples, whose private key nobody holds."
+        raise CeremonyError("CREDENTIAL-IS-EXAMPLE", what, state="Nothing was begun.")
+
+
 def serial_in_use(lines: list[Line]) -> str:
     """The serial of the token that the record last took up; "" if none."""
     for line in reversed(lines):
@@ -200,21 +224,22 @@ def _room(
     folder: CeremonyFolder,
     script: Script,
     site: Site,
-    inbox: Path | None,
-    outbox: Path | None,
+    media: tuple[Path | None, Path | None, Path | None],
     removed: tuple[str, ...],
     rehearsed: Rehearsed | None,
 ) -> TokenRoom:
+    """The room; `media` are inbox, outbox and people's own, as the command names them."""
+    inbox, outbox, credentials = media
     if rehearsed is not None:
         return TokenRoom(
             folder=folder, script=script, site=site, module_path=rehearsed.module, environment=rehearsed.environment, rehearsal=True,
-            inbox=inbox, outbox=outbox or rehearsed.outbox, serial=rehearsed.serial, removed=removed,
+            inbox=inbox, outbox=outbox or rehearsed.outbox, credentials=rehearsed.credentials, serial=rehearsed.serial, removed=removed,
         )  # fmt: skip
     if site.module is None:
         raise CeremonyError("MODULE-NOT-NAMED", "No PKCS#11 module is named.", state="Nothing was begun.")
     return TokenRoom(
         folder=folder, script=script, site=site, module_path=site.module, environment=dict(site.environment), rehearsal=False,
-        inbox=inbox or site.inbox, outbox=outbox or site.outbox, removed=removed,
+        inbox=inbox or site.inbox, outbox=outbox or site.outbox, credentials=credentials or site.credentials_medium, removed=removed,
     )  # fmt: skip
 
 

@@ -176,6 +176,14 @@ class Transcript:
         os.close(self._descriptor)
 
 
+def last_line_sha256(path: Path) -> str:
+    """SHA-256 (hex) of the last line on the disk, newline included; what follows the last newline was never announced."""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 2 * LARGEST_LINE))
+        *_, last, _ = (b"\n" + file.read()).split(b"\n")
+    return sha256_hex(last + b"\n")
+
+
 def _write_all(descriptor: int, octets: bytes) -> None:
     rest = memoryview(octets)
     while rest:

@@ -25,6 +25,8 @@ _PAUSED = "The question is not answered; the record holds all answers before it.
 
 SECRET_KEY = "secret"  # noqa: S105 - the place of a planned mistake, not a secret
 """The key under which a step's activation data can be mistyped."""
+PASSPHRASE_KEY = "passphrase"
+"""The same for the passphrase of somebody's credential."""
 
 
 class PlannedDeviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,7 +37,7 @@ class PlannedDeviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PlannedMistake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is typed first at question `at` ("<step>/<key>", or "<step>/secret" for activation data)."""
+    """What is typed first at question `at` ("<step>/<key>", "<step>/secret" for a PIN, "<step>/passphrase" for a credential's)."""
 
     at: str
     value: str
@@ -156,7 +158,7 @@ class Unattended:
         if offered is None:
             raise CeremonyError("SECRET-NEEDS-PERSON", f"{secret.what} must be typed by a person.")
         self._say(f"  [{secret.by}] {secret.what}: typed, not shown")
-        mistake = self._mistake(self._places(SECRET_KEY))
+        mistake = self._mistake(self._places(PASSPHRASE_KEY if secret.kind == "passphrase" else SECRET_KEY))
         if secret.kind == "share":
             return [*(mistake or "").split(), *offered.split()]
         return [offered if mistake is None else mistake]

@@ -13,6 +13,7 @@ from ceremony.schema import schema
 from ceremony.shipped import names
 from hsm.errors import TokenError
 from hsm.softhsm import find_softhsm
+from tests.credentials import credential, write_credentials
 from tests.e2e.commands import ROOT, SCRIPTS, Ended, ceremony, done, last_bundle, refused
 from tests.e2e.openssl import field
 
@@ -31,12 +32,17 @@ ANSWERS = {
     "Names of the intermediates": "berlin.1, munich.1",
     "Device Provisioning Services": "acme-dps",
     "Name of the administrator": "Anna Schmidt",
+    "Credential of Anna Schmidt": "",
     "Alternates of Anna Schmidt": "Bernd Fuchs",
+    "Credential of Bernd Fuchs": credential("Bernd Fuchs"),
     "Name of the crypto-officer": "Carla Weiss",
+    "Credential of Carla Weiss": "",
     "Alternates of Carla Weiss": "",
     "Name of the witness": "Dirk Roth",
+    "Credential of Dirk Roth": "",
     "Alternates of Dirk Roth": "",
     "Name of the auditor": "Erika Blau",
+    "Credential of Erika Blau": "",
     "Alternates of Erika Blau": "",
     "There is no backup of the key": "Devices can be moved to a new root.",
     "Who owns that risk?": "Fritz Gelb, head of operations",
@@ -67,7 +73,8 @@ def test_a_script_of_ones_own(tmp_path: Path) -> None:
     assert script["root"]["subject"] == "CN=Acme Root CA G1,O=Acme,C=DE"
     assert script["root"]["label"] == script["proofs"][0]["certificate"] == "acme-root-ca-g1"
     assert [entry["name"] for entry in script["intermediates"]] == ["berlin.1", "munich.1"]
-    assert script["participants"][0]["alternates"] == ["Bernd Fuchs"]
+    assert script["participants"][0]["alternates"] == [{"name": "Bernd Fuchs", "credential": credential("Bernd Fuchs")}]
+    assert "credential of their own yet: Anna Schmidt, Carla Weiss, Dirk Roth, Erika Blau." in ended.err
     assert "Example Devices" not in text and "Read aloud: This is the root key ceremony of Acme." in text
     plan = json.loads(done("check", file, "--json").out)
     assert plan["sound"] is True
@@ -90,7 +97,7 @@ def test_it_rehearses(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", names())
 def test_enter_alone_takes_what_stands_in_brackets(name: str, tmp_path: Path) -> None:
     file = tmp_path / "own.toml"
-    ended = ceremony("new", file, "--from", name, typed="\n" * 40)
+    ended = ceremony("new", file, "--from", name, typed="\n" * 80)
     assert ended.code == 0, ended
     assert json.loads(done("check", file, "--json").out)["sound"] is True
     shipped = tomllib.loads((SCRIPTS / f"{name}.toml").read_text())
@@ -109,6 +116,9 @@ def test_enter_alone_takes_what_stands_in_brackets(name: str, tmp_path: Path) ->
         ("Last moment of the root", "2027-03-01", "Later than"),
         ("Last moment of the intermediates", "2050-01-01", "Not later than the root"),
         ("Names of the intermediates", "one, one", "each once"),
+        ("Credential of Bernd Fuchs", "ed25519:00", "64 hex digits"),
+        ("Credential of Bernd Fuchs", "/nowhere/bernd.pem", "No such file"),
+        ("Credential of Bernd Fuchs", "/dev/null", "no block ENCRYPTED"),
     ],
 )
 def test_a_wrong_answer_is_asked_again(question: str, wrong: str, why: str, tmp_path: Path) -> None:
@@ -117,6 +127,14 @@ def test_a_wrong_answer_is_asked_again(question: str, wrong: str, why: str, tmp_
     assert ended.code == 0 and why in ended.err, ended
     assert len(asked(ended.err)) == len(ANSWERS) + 1
     assert tomllib.loads((tmp_path / "own.toml").read_text())["id"] == "acme-root-2027"
+
+
+def test_a_credential_is_taken_from_its_file(tmp_path: Path) -> None:
+    medium = write_credentials(tmp_path / "medium", "Bernd Fuchs")
+    ended = answered(tmp_path / "acme.toml", {**ANSWERS, "Credential of Bernd Fuchs": str(medium / "bernd-fuchs.pem")})
+    assert ended.code == 0, ended
+    script = tomllib.loads((tmp_path / "acme.toml").read_text())
+    assert script["participants"][0]["alternates"][0]["credential"] == credential("Bernd Fuchs")
 
 
 def test_nothing_is_written_before_everything_holds(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from ceremony.activation.roster import words_of_credential
 from ceremony.commands.files import print_json, read_script_file
 from ceremony.pki.names import shown_text
 from ceremony.said import digest_lines
@@ -43,13 +44,15 @@ def plan_lines(script: Script, digest: str) -> list[str]:
     """The plan as lines of at most 100 columns: people, steps, certificates, digest."""
     plan = _plan(script)
     days = (script.window.last - script.window.first).days + 1
-    lines = [shown_text(script.title), f"Policy {script.policy}, evidence: {script.evidence}, sign-off: {script.sign_off}"]
+    lines = [shown_text(script.title), f"Policy {script.policy}, evidence: {script.evidence}"]
     lines.append(f"May run from {script.window.first} to {script.window.last} ({days} days)")
     lines.append(f"Backup: {script.backup.kind}: {shown_text(script.backup.reason)} (risk owned by {shown_text(script.backup.owner)})")
     lines += ["", "People"]
     for person in script.participants:
-        alternates = f" (alternates: {', '.join(map(shown_text, person.alternates))})" if person.alternates else ""
-        lines.append(f"  {person.id:14} {shown_text(person.name)}, {person.role}{alternates}")
+        lines.append(f"  {person.id:14} {shown_text(person.name)}, {person.role}")
+        lines += _credential_lines(person.credential)
+        for alternate in person.alternates:
+            lines += [f"  {'':14} or {shown_text(alternate.name)}, who stands in", *_credential_lines(alternate.credential)]
     lines += ["", "PINs", *(f"  {shown_text(line)}" for line in script.activation.lines())]
     if script.activation.before:
         lines += ["PINs when the ceremony begins", *(f"  {shown_text(line)}" for line in script.activation.lines(before=True))]
@@ -64,6 +67,11 @@ def plan_lines(script: Script, digest: str) -> list[str]:
     return [part for line in lines for part in _wrapped(line)]
 
 
+def _credential_lines(credential: str | None) -> list[str]:
+    """A credential and its words, as they stand on its owner's card."""
+    return [] if credential is None else [f"    {credential}", f"      {' '.join(words_of_credential(credential))}"]
+
+
 def _wrapped(line: str) -> list[str]:
     indent = " " * (len(line) - len(line.lstrip()) + 2)
     return textwrap.wrap(line, _COLUMNS, subsequent_indent=indent, break_on_hyphens=False) or [""]
@@ -74,7 +82,9 @@ def _plan(script: Script) -> dict[str, Any]:
         "id": script.id,
         "title": script.title,
         "window": {"from": script.window.first.isoformat(), "to": script.window.last.isoformat()},
-        "participants": [{"id": person.id, "name": person.name, "role": person.role} for person in script.participants],
+        "participants": [
+            {"id": person.id, "name": person.name, "role": person.role, "credential": person.credential} for person in script.participants
+        ],
         "activation": list(script.activation.lines()),
         "activation_before": list(script.activation.lines(before=True)),
         "steps": [

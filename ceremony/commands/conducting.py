@@ -11,7 +11,7 @@ from ceremony.engine.step import Face
 from ceremony.errors import CeremonyError
 from ceremony.said import digest_lines
 from ceremony.session import Outcome, Session
-from ceremony.unattended import SECRET_KEY, Answers, Unattended, read_answers
+from ceremony.unattended import PASSPHRASE_KEY, SECRET_KEY, Answers, Unattended, read_answers
 
 if TYPE_CHECKING:
     from ceremony.tui.heading import Heading
@@ -38,6 +38,8 @@ def unattended(session: Session, answers: Answers | None, *, silent: bool = Fals
             face.passed(line.step or 0, line.data["key"])
         elif line.type == "result" and line.data["verb"] in ("login", "initialise-token"):
             face.passed(line.step or 0, SECRET_KEY)
+        elif line.type == "result" and line.data["verb"] == "sign-statement":
+            face.passed(line.step or 0, PASSPHRASE_KEY)
         elif line.type == "paused" and line.data["reason"] == "crossing":
             face.passed(line.step or 0, "go-on")
     return face

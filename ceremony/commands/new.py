@@ -2,14 +2,17 @@
 
 import argparse
 import datetime as dt
+import itertools
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 
+from ceremony.activation.credential_file import LARGEST_FILE, credential_in
+from ceremony.activation.roster import example_credential, is_example, public_key_of
 from ceremony.commands.files import say, write_file
 from ceremony.errors import CeremonyError
 from ceremony.pki.names import parse_name, shown_text
@@ -38,7 +41,7 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     say(f"A script from {args.source}. Enter alone takes what stands in brackets.", "")
     _asked(document)
     octets = tomlkit.dumps(document).encode()
-    read_script(octets)
+    script = read_script(octets)
     write_file(args.file, octets)
     say(
         "",
@@ -49,6 +52,9 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
         "SHA-256 of the script as it is now:",
         *digest_lines(script_digest(octets)),
     )
+    if examples := [name for name, credential in script.roster() if is_example(credential)]:
+        say("", f"Without a credential of their own yet: {', '.join(examples)}. It rehearses; a ceremony is refused until each has one:")
+        say("  ceremony credential new NAME -o FILE")
     return 0
 
 
@@ -77,12 +83,14 @@ def _asked(document: Any) -> None:
             _names,
         )
         document["proofs"] = _tables([{"service": service, "certificate": root["label"]} for service in services])
+    examples = map(example_credential, itertools.count(1))
     for person in document["participants"]:
         person["name"] = _ask(f"Name of the {person['role']} ({person['id']})", person["name"], _some_text)
+        person["credential"] = _credential_of(person["name"], examples)
         alternates = _ask(f"Alternates of {person['name']}, with commas, or -", "-", _list_of_people)
         person.pop("alternates", None)
         if alternates:
-            person["alternates"] = alternates
+            person["alternates"] = [_table_of(name=name, credential=_credential_of(name, examples)) for name in alternates]
     for step in document["steps"]:
         if "say" in step and _EXAMPLE in step["say"]:
             step["say"] = tomlkit.string(step["say"].replace(_EXAMPLE, _organisation(root["subject"], document["title"])), multiline=True)
@@ -93,6 +101,16 @@ def _asked(document: Any) -> None:
         document["previous"]["fingerprint"] = _ask(
             "Fingerprint of the last ceremony, from paper (hex or words)", document["previous"]["fingerprint"], _a_fingerprint
         )
+
+
+def _credential_of(name: str, examples: Iterator[str]) -> str:
+    return str(_ask(f"Credential of {name}: its file, or its text from the card", next(examples), _a_credential))
+
+
+def _table_of(**entries: str) -> Any:
+    table = tomlkit.inline_table()
+    table.update(entries)
+    return table
 
 
 def _tables(entries: list[dict[str, str]]) -> Any:
@@ -173,6 +191,17 @@ def _an_end(after: dt.date, latest: dt.datetime | None = None) -> Callable[[str]
         return moment
 
     return end
+
+
+def _a_credential(text: str) -> str:
+    if ":" not in text or "/" in text:
+        try:
+            with Path(text).open("rb") as file:
+                return credential_in(file.read(LARGEST_FILE + 1))
+        except OSError as failed:
+            raise ValueError(f"{text}: {failed.strerror}.") from failed
+    public_key_of(text)
+    return text
 
 
 def _a_fingerprint(text: str) -> str:

@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dir", type=Path, required=True, help="the ceremony's folder")
     parser.add_argument("--inbox", type=Path, help="where the inbound medium is mounted")
     parser.add_argument("--outbox", type=Path, help="where the outbound medium is mounted")
+    parser.add_argument("--credentials", type=Path, metavar="DIR", help="where a person's own medium with the credential is mounted")
     parser.add_argument("--plain", action="store_true", help="line mode")
     parser.add_argument("--answers", type=Path, metavar="FILE", help="unattended; for a rehearsal only")
 
@@ -20,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     """Goes on."""
     answers = read_answers_file(args.answers)
-    with gone_on(args.dir, inbox=args.inbox, outbox=args.outbox, removed=removed) as session:
+    media = {"inbox": args.inbox, "outbox": args.outbox, "credentials": args.credentials}
+    with gone_on(args.dir, **media, removed=removed) as session:
         if session.transcript.lines[-1].type in ("aborted", "closed"):
             raise CeremonyError(
                 "RECORD-ENDED", f"This ceremony was {session.transcript.lines[-1].type} at {session.transcript.lines[-1].time}."

@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--previous", type=Path, metavar="BUNDLE", help="the last bundle, for a script that starts from a root")
     parser.add_argument("--inbox", type=Path, help="where the inbound medium is mounted")
     parser.add_argument("--outbox", type=Path, help="where the outbound medium is mounted")
+    parser.add_argument("--credentials", type=Path, metavar="DIR", help="where a person's own medium with the credential is mounted")
     parser.add_argument("--plain", action="store_true", help="line mode: for a serial console or a braille line")
 
 
@@ -24,5 +25,6 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     """Holds it."""
     script, site = read_script_file(args.script), read_site(args.site)
     fit_terminal(args.plain)
-    with begun(script, args.dir, site=site, inbox=args.inbox, outbox=args.outbox, previous=args.previous, removed=removed) as session:
+    media = {"inbox": args.inbox, "outbox": args.outbox, "credentials": args.credentials}
+    with begun(script, args.dir, site=site, **media, previous=args.previous, removed=removed) as session:
         return held(session, plain=args.plain)

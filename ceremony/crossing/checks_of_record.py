@@ -1,17 +1,15 @@
-"""What `verify` asks of the record: its chain, its seals, its steps, orders, sign-offs and deviations."""
+"""What `verify` asks of the record: its chain, its seals, its steps, orders and deviations."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from ceremony.crossing.bundle import SCRIPT
-from ceremony.crossing.record import Act, Answered, Artifact, Deviation, MachineChecked, Recovered, Resumed, SignedOff, data_as
+from ceremony.crossing.record import Act, Answered, Artifact, Deviation, MachineChecked, Recovered, Resumed, data_as
 from ceremony.crossing.subject import Subject
 from ceremony.pki.batch import BatchItem, batch_digest
 from ceremony.pki.names import is_rehearsal_name
 from ceremony.transcript import Line
 from ceremony.words import sha256_hex, words_of
-
-SIGN_OFF_CONTEXT = "root-ceremony sign-off v1"
 
 
 def problems_with_chain(subject: Subject) -> Iterator[str]:
@@ -99,7 +97,7 @@ def problems_with_people(subject: Subject) -> Iterator[str]:
         place, present = places.get(answer.by), subject.record.products(line.step).people.get(answer.by)
         if place is None or line.actor != answer.by:
             yield f"line {line.seq} is the answer of {answer.by}, and stands in the name of {line.actor}"
-        elif answer.role != place.role or answer.name not in ((present.name,) if present else (place.name, *place.alternates)):
+        elif answer.role != place.role or answer.name not in ((present.name,) if present else place.credentials):
             yield f"line {line.seq} is the answer of {answer.name} ({answer.role}), who was not called as such"
 
 
@@ -216,42 +214,11 @@ def problems_with_machine_checks(subject: Subject) -> Iterator[str]:
             yield f"the machine was not fit (line {line.seq}) when {signature.name} was signed (line {use.seq}), and nobody overrode that"
 
 
-def sign_offs(subject: Subject, seal: Line | None = None) -> list[SignedOff]:
-    """The sign-offs that belong to a seal, by default the last: those that stand before it in its step."""
-    seal = seal or subject.record.lines[-1]
-    return [data_as(SignedOff, line) for line in subject.record.of_type("signed-off") if line.step == seal.step and line.seq < seal.seq]
-
-
-def problems_with_sign_offs(subject: Subject) -> Iterator[str]:
-    """Before each seal everyone who was called and is no observer signed off, as who they are (rule 6)."""
-    for line, _ in subject.record.seals:
-        yield from _problems_with_sign_offs(subject, line)
-
-
-def _problems_with_sign_offs(subject: Subject, seal: Line) -> Iterator[str]:
-    record = subject.record
-    people = {id: person for id, person in record.products(seal.step).people.items() if person.role != "observer"}
-    if not people:
-        yield f"nobody was called before line {seal.seq}: nobody could sign off"
-    places = {person.id: person for person in subject.script.participants}
-    signed = sign_offs(subject, seal)
-    for sign_off in signed:
-        place, present = places.get(sign_off.participant), people.get(sign_off.participant)
-        if (sign_off.context, sign_off.ceremony, sign_off.rehearsal) != (SIGN_OFF_CONTEXT, record.opened.ceremony, record.opened.rehearsal):
-            yield f"the sign-off of {sign_off.name} is for something else"
-        if sign_off.method != "typed":
-            yield f"the sign-off of {sign_off.name} is by {sign_off.method}, which this version can't check"
-        if not place or not present or place.role != sign_off.role or (present.name, present.role) != (sign_off.name, sign_off.role):
-            yield f"{sign_off.name} ({sign_off.role}) signed off and was not called as such"
-        elif sign_off.name not in (place.name, *place.alternates):
-            yield f"{sign_off.name} signed off in a place that the script does not give them"
-    for id in sorted(people.keys() - {sign_off.participant for sign_off in signed}):
-        yield f"{people[id].name} ({people[id].role}) did not sign off before line {seal.seq}"
-
-
 def problems_with_rehearsal(subject: Subject) -> Iterator[str]:
     """A rehearsal says so everywhere, and nothing else does (rule 14)."""
     opened = subject.record.opened
+    if not opened.rehearsal and opened.credentials:
+        yield "it says PRODUCTION, and line 1 holds credentials made up for a rehearsal"
     if not opened.rehearsal and opened.module and opened.module.software:
         yield "it says PRODUCTION, and its token was software"
     for line in subject.record.of_type("sealed", "signed-off"):
@@ -273,12 +240,3 @@ def problems_with_deviations(subject: Subject) -> Iterator[str]:
     for deviation in deviations(subject):
         if len({person.id for person in deviation.by} & known) < (2 if deviation.kind == "override" else 1):
             yield f"the deviation {deviation.text!r} ({deviation.kind}) has too few people behind it"
-
-
-def unusual(subject: Subject) -> list[str]:
-    """What `--no-deviations` does not let pass: deviations, and sign-offs that are not as written."""
-    reserved = [sign_off for sign_off in sign_offs(subject) if sign_off.statement != "as-written"]
-    return [
-        *(f"{deviation.kind}: {deviation.text}" for deviation in deviations(subject)),
-        *(f"signed off {sign_off.statement} by {sign_off.name}" for sign_off in reserved),
-    ]

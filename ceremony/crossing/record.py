@@ -62,6 +62,8 @@ class Opened(msgspec.Struct, frozen=True):
     script: _Script
     module: _Module | None
     previous: Previous | None
+    credentials: dict[str, dict[str, str]] = {}
+    """Of a rehearsal alone: made-up credentials as roster text, by participant's id and name."""
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -73,19 +75,6 @@ class Sealed(msgspec.Struct, frozen=True):
     ceremony: str
     rehearsal: bool
     root_certificate_sha256: str | None
-
-
-class SignedOff(msgspec.Struct, frozen=True):
-    """`signed-off`: a person's statement on the record up to this line."""
-
-    context: str
-    ceremony: str
-    rehearsal: bool
-    participant: str
-    name: str
-    role: str
-    statement: Literal["as-written", "with-deviations", "refused"]
-    method: str
 
 
 class PersonNamed(msgspec.Struct, frozen=True):

@@ -11,13 +11,24 @@ from ceremony.pki.names import shown_text
 from ceremony.pki.profiles import ProfileTable, RootTable
 
 
-class ScriptPerson(msgspec.Struct, frozen=True):
+class ScriptSigner(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody by name, and their credential as roster text (see activation.roster); an observer has none."""
+
+    name: str
+    credential: str | None = None
+
+
+class ScriptPerson(ScriptSigner, frozen=True, kw_only=True):
     """A participant of the script and who may stand in."""
 
     id: str
-    name: str
     role: str
-    alternates: tuple[str, ...] = ()
+    alternates: tuple[ScriptSigner, ...] = ()
+
+    @property
+    def credentials(self) -> dict[str, str | None]:
+        """The credential of each who may fill this place, by name."""
+        return {entry.name: entry.credential for entry in (self, *self.alternates)}
 
 
 class ScriptFact(msgspec.Struct, frozen=True):

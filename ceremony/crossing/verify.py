@@ -10,9 +10,11 @@ from pathlib import Path
 
 import msgspec
 
+from ceremony.activation.roster import words_of_credential
 from ceremony.crossing import checks_of_certificates as certificates
 from ceremony.crossing import checks_of_custody as custody
 from ceremony.crossing import checks_of_record as record
+from ceremony.crossing import checks_of_statements as statements
 from ceremony.crossing.bundle import CAPS, LEDGER, MANIFEST, REPORTS, SCRIPT, TRANSCRIPT, manifest_bytes, manifest_of
 from ceremony.crossing.checks_of_activation import problems_with_activation
 from ceremony.crossing.files import SUMS, problems_with_sums, read_tree
@@ -94,8 +96,8 @@ def verify_bundle(
         return Verdict((*checks, unread), anchored=False)
     checks += [_run(name, problems, subject, passed) for name, problems, passed in _CHECKS]
     checks.append(_run("report", lambda subject: _problems_with_reports(subject, bundle, render), subject, _REPORT_DETAIL[render is None]))
-    signed_by, unusual = _texts(lambda: _signed_by(subject)), _texts(lambda: record.unusual(subject))
-    checks.append(_run("sign-offs", record.problems_with_sign_offs, subject, "; ".join(signed_by)))
+    signed_by, unusual = _texts(lambda: _signed_by(subject)), _texts(lambda: _unusual(subject))
+    checks.append(_run("sign-offs", statements.problems_with_sign_offs, subject, "; ".join(signed_by)))
     checks.append(_run("deviations", record.problems_with_deviations, subject, "; ".join(unusual) or "none"))
     if no_deviations:
         checks.append(_check("no-deviations", unusual, "all as written"))
@@ -146,12 +148,16 @@ def _texts(told: Callable[[], list[str]]) -> tuple[str, ...]:
 
 
 def _signed_by(subject: Subject) -> list[str]:
-    # `typed` is the only method there is; another one would be told as it stands, and fail as a sign-off.
-    backed = {"typed": "a typed name: no credential backs it"}
-    return [
-        f"{sign_off.name} ({sign_off.role}): {sign_off.statement}, {backed.get(sign_off.method, sign_off.method)}"
-        for sign_off in record.sign_offs(subject)
-    ]
+    told = []
+    for _, said in statements.sign_offs(subject):
+        words = " ".join(words_of_credential(said.credential)[:4])
+        told.append(f"{said.name} ({said.role}): {said.statement}, signed with the credential {words} ...")
+    return told
+
+
+def _unusual(subject: Subject) -> list[str]:
+    told = [f"{deviation.kind}: {deviation.text}" for deviation in record.deviations(subject)]
+    return [*told, *statements.unusual_sign_offs(subject)]
 
 
 def _checks_of_files(files: Mapping[str, bytes], found: list[str]) -> list[Check]:
@@ -241,6 +247,7 @@ _CHECKS: tuple[tuple[str, Callable[[Subject], Iterable[str]], str], ...] = (
     ("window", record.problems_with_window, "held on days that the script allows"),
     ("orders", record.problems_with_orders, "each signature was ordered by two people over its digest"),
     ("activation", problems_with_activation, "the PINs are held and were opened as the script says, and every share was proved"),
+    ("confirmations", statements.problems_with_confirmations, "signed by the confirmers with credentials of their own"),
     ("machine-checks", record.problems_with_machine_checks, "made before each signature"),
     ("custody", custody.problems_with_custody, "typed by two, as put away last, and in balance"),
     ("vouching", certificates.problems_with_vouching, "each CSR's key was vouched for from paper or pinned by the script"),

@@ -5,6 +5,7 @@ result, the loop looks before it does (design, rule 7). The open step is replaye
 """
 
 from collections import deque
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -24,7 +25,6 @@ from ceremony.engine.step import (
     PinInForce,
     Request,
     Room,
-    Run,
     Secret,
     Show,
     Step,
@@ -79,7 +79,7 @@ class Session:
         self.transcript, self.face, self.room, self._script = transcript, face, room, script
         self._number = 0
         self._step: Step = script.steps[0]
-        self._known: Known = known(script, transcript.lines, 1)
+        self.known: Known = known(script, transcript.lines, 1)
         self._machine_is_stale = False
         self._aside = False
 
@@ -89,14 +89,14 @@ class Session:
         """One step, live or replayed as far as the record goes."""
         self._number, self._step = number, step
         lines = self.transcript.lines
-        self._known = known(self._script, lines, number)
+        self.known = known(self._script, lines, number)
         facts = facts_of(lines, number)
         self._machine_is_stale = any(fact.data.get("verb") == "check-machine" for fact in facts)
         if not any(line.step == number and line.type == "step-started" for line in lines):
             self.append("step-started", {"kind": step.__struct_config__.tag, "title": step.title}, actor=step.actor)
         self.face.tell(Notice(kind="step-started", step=number, lines=(step.title, *step.say.splitlines())))
         try:
-            products = self._run(step.run(self._known), facts)
+            products = dict(self._run(step.run(self.known), facts) or {})
         except Interrupted as interrupted:
             self._stop(interrupted.interrupt)
         except CeremonyError as refused:
@@ -110,14 +110,14 @@ class Session:
         line = self.append("step-finished", {"products": products}, actor=step.actor)
         self.face.tell(Notice(kind="step-finished", step=number, time=line.time))
 
-    def _run(self, run: Run, facts: deque[Line]) -> dict[str, Any]:
+    def _run(self, run: Generator[Request, Any, Any], facts: deque[Line]) -> Any:
         value: Any = None
         while True:
             # Only the step's own end may count as its end: nothing else is inside this `try`.
             try:
                 request = run.send(value)
             except StopIteration as end:
-                return dict(end.value or {})
+                return end.value
             value = None
             if not isinstance(request, Show):
                 value = self._replayed(request, facts.popleft()) if facts else self._live(request)
@@ -164,7 +164,7 @@ class Session:
     def answer(self, ask: Ask, *, recovery: bool = False) -> str:
         """Asks until the answer fits, records it, and returns it. `recovery`: not one of the step's own questions."""
         value = self.ask(ask)
-        person = self._known.person(ask.by)
+        person = self.known.person(ask.by)
         data: dict[str, Any] = {
             "key": ask.key,
             "text": ask.text,
@@ -200,7 +200,7 @@ class Session:
         Before a new share is shown, its holder says for the record that nobody and nothing else sees the screen.
         """
         if secret.reveal is not None:
-            self._beside(alone_at_the_screen(secret))
+            self.beside(alone_at_the_screen(secret))
         while True:
             try:
                 reply = self.face.secret(secret)
@@ -218,7 +218,7 @@ class Session:
             self.face.tell(Notice(kind="error", lines=(problem,)))
             return
         who = interrupt.by if any(participant.id == interrupt.by for participant in self._script.participants) else by
-        person = self._known.person(who)
+        person = self.known.person(who)
         text = interrupt.text.strip()
         self.append("deviation", {"class": "note", "text": text, "by": [{"id": who, "name": person.name}]}, actor=who)
         self.face.tell(Notice(kind="info", lines=("Deviation recorded: " + text,)))
@@ -287,8 +287,8 @@ class Session:
         """Unlocks the token when the act needs it: a resource, asked for again after each pause."""
         insist = False
         while act.login and not self.room.unlocked:
-            pin = pin_in_force(self._known, "user")
-            givers = tuple(self._beside(self._givers(pin))["givers"])
+            pin = pin_in_force(self.known, "user")
+            givers = tuple(self.beside(self._givers(pin))["givers"])
             login = {"key": "login", "verb": "login", "resource": True}
             self.append("intent", {**login, "args": {"holders": list(givers)}})
             try:
@@ -302,13 +302,13 @@ class Session:
     def _check_machine_again(self) -> None:
         """The machine was checked in this step before an interruption, and its root was not used yet: checked anew (design, rule 9)."""
         actor, confirmer = self.people_of_step[:2]
-        self._beside(machine_is_fit("machine/again", self._known, actor, confirmer))
+        self.beside(machine_is_fit("machine/again", self.known, actor, confirmer))
         self._machine_is_stale = False
 
-    def _givers(self, pin: PinInForce) -> Run:
-        return {"givers": (yield from givers_of("login/share", pin, self._known, self._step.actor))}
+    def _givers(self, pin: PinInForce) -> Generator[Request, Any, dict[str, Any]]:
+        return {"givers": (yield from givers_of("login/share", pin, self.known, self._step.actor))}
 
-    def _beside(self, run: Run) -> dict[str, Any]:
+    def beside(self, run: Generator[Request, Any, Any]) -> Any:
         """Runs what the step itself does not ask for; its lines are no answers to the step."""
         before, self._aside = self._aside, True
         try:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ceremony.engine.backed import backed
 from ceremony.engine.step import Act, Ask, Notice
 from ceremony.errors import CeremonyError
 from ceremony.words import words_of
@@ -71,7 +72,10 @@ class Recovery:
             ("confirm-again", "Have you read the same? The next four words of the digest.", confirmer, words[4:8]),
         ):
             ask = Ask(key=f"{act.key}/{key}", text=text, by=by, shown=shown, digest=digest, accept=" ".join(part), order=True)
-            self._session.answer(ask, recovery=True)
+            if by == confirmer:
+                self._session.beside(backed(self._session.known, ask))
+            else:
+                self._session.answer(ask, recovery=True)
         return True
 
     def _was_given_up(self, act: Act) -> bool:

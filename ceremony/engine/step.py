@@ -259,6 +259,11 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         found: Person = self.people.get(id) or self.script.person(id)
         return found
 
+    def credential(self, id: str) -> str:
+        """The credential of who fills this place today, as roster text: the script's, or in a rehearsal the made-up one."""
+        name = self.person(id).name
+        return str(self.opened["credentials"][id][name] if self.rehearsal else self.script.credential(id, name))
+
 
 Request = Ask | Act | Write | Show
 Products = dict[str, Any]

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 
 from ceremony.errors import CeremonyError
 from ceremony.factory.device_profile import DeviceCertificate, DeviceDraft, DeviceProfile, new_serial
-from ceremony.factory.key_file import KeyWrapping
 from ceremony.factory.messages import Made, Start, Wanted
 from ceremony.factory.registration_ids import file_stem
 from ceremony.pki.certificates import serial_text
+from ceremony.pki.key_wrapping import KeyWrapping
 from ceremony.words import sha256_hex
 
 Sign = Callable[[list[bytes], str], Iterable[bytes]]

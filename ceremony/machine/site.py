@@ -28,17 +28,28 @@ _SERIAL = re.compile(r"[!-~](?:[ -~]{0,14}[!-~])?")
 
 
 @dataclass(frozen=True)
+class CredentialToken:
+    """Where a participant's credential is, if on a token: its PKCS#11 library, and the token's label."""
+
+    module: Path
+    token: str
+
+
+@dataclass(frozen=True)
 class Site:
     """A site file as read. `module` is the PKCS#11 library; `tokens` gives serials by name (`primary`, `backup`).
 
-    `environment` is what the module's process gets beside the bare minimum. `octets` are the file's bytes (none: b""),
-    `sha256` their digest in hex.
+    `credentials_medium` is where people's own media are mounted, `credentials` gives by participant's id the tokens of those
+    whose credential is on one. `environment` is what the module's process gets beside the bare minimum. `octets` are the
+    file's bytes (none: b""), `sha256` their digest in hex.
     """
 
     module: Path | None = None
     tokens: Mapping[str, str] = field(default_factory=dict)
     inbox: Path | None = None
     outbox: Path | None = None
+    credentials_medium: Path | None = None
+    credentials: Mapping[str, CredentialToken] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     octets: bytes = b""
 
@@ -84,11 +95,11 @@ class _Reader:
         self.problems: list[str] = []
 
     def site(self, document: dict[str, Any], octets: bytes) -> Site:
-        self.known("", document, ("format", "module", "tokens", "media"))
+        self.known("", document, ("format", "module", "tokens", "media", "credentials"))
         if type(document.get("format")) is not int or document["format"] != 1:
             self.problems.append("format must be 1")
         module = self.table(document, "module", ("path", "environment"))
-        media = self.table(document, "media", ("inbox", "outbox"))
+        media = self.table(document, "media", ("inbox", "outbox", "credentials"))
         if "module" in document and "path" not in module:
             self.problems.append("module.path is missing")
         return Site(
@@ -96,6 +107,8 @@ class _Reader:
             tokens=self.serials(self.table(document, "tokens", TOKEN_NAMES)),
             inbox=self.path(media, "media", "inbox"),
             outbox=self.path(media, "media", "outbox"),
+            credentials_medium=self.path(media, "media", "credentials"),
+            credentials=self.credential_tokens(document),
             environment=self.texts(self.table(module, "environment", MODULE_VARIABLES, under="module."), "module.environment"),
             octets=octets,
         )
@@ -126,6 +139,22 @@ class _Reader:
         if not Path(text).is_absolute():
             self.problems.append(f"{where}.{name} must be a whole path, from / on")
         return Path(text)
+
+    def credential_tokens(self, document: dict[str, Any]) -> dict[str, CredentialToken]:
+        found = {}
+        tables = document.get("credentials", {})
+        if not isinstance(tables, dict):
+            self.problems.append("credentials must be a table of tables")
+            return {}
+        for name in tables:
+            where = f"credentials.{shown_text(name)}"
+            table = self.table(tables, name, ("module", "token"), under="credentials.")
+            module, token = self.path(table, where, "module"), self.texts(table, where).get("token")
+            if module and token:
+                found[name] = CredentialToken(module, token)
+            else:
+                self.problems.append(f"{where} needs module (a whole path) and token (its label)")
+        return found
 
     def serials(self, table: Mapping[str, Any]) -> dict[str, str]:
         serials = {}

@@ -14,7 +14,7 @@ _PLACE = Path("work") / "rehearsal"
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """The module and its environment, where bundles go, and for a later script the made-up past: its bundle and token.
+    """The module and its environment, where bundles go, credentials, and for a later script the made-up past: its bundle and token.
 
     `serial` is that of a token that is in use already, `made_up` says what was made up, a line each.
     """
@@ -22,6 +22,7 @@ class Rehearsed:
     module: Path
     environment: dict[str, str]
     outbox: Path
+    credentials: Path
     serial: str = ""
     previous: Path | None = None
     made_up: tuple[str, ...] = ()
@@ -44,10 +45,12 @@ class Rehearsed:
             raise CeremonyError(
                 "RECORD-UNWRITABLE", f"{place} could not be made: {failed.strerror}.", state="Nothing was begun."
             ) from failed
-        return cls(path, environment, place / "outbox", made_up=("a throw-away SoftHSM token, its PINs, and where bundles go",))
+        said = ("a throw-away SoftHSM token, its PINs, everybody's credential and its passphrase, and where bundles go",)
+        return cls(path, environment, place / "outbox", place / "credentials", made_up=said)
 
     @classmethod
     def found(cls, directory: Path, module: Path) -> "Rehearsed":
         """What an earlier session of the rehearsal in this folder created."""
         place = directory / _PLACE
-        return cls(module, {"SOFTHSM2_CONF": str((place / "token" / "softhsm2.conf").resolve())}, place / "outbox")
+        environment = {"SOFTHSM2_CONF": str((place / "token" / "softhsm2.conf").resolve())}
+        return cls(module, environment, place / "outbox", place / "credentials")

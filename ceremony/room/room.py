@@ -35,7 +35,7 @@ class TokenRoom:
 
     `module` and `environment` name the PKCS#11 library and what its process gets. `serial` is that of the token in
     use; "" before one is. `removed` are the names of environment variables that hardening took away. `began` is when this
-    session began: the clock must be steady since then (design, rule 9).
+    session began: the clock must be steady since then (design, rule 9). `credentials` is where people's own media are mounted.
     """
 
     folder: CeremonyFolder
@@ -46,6 +46,7 @@ class TokenRoom:
     rehearsal: bool
     inbox: Path | None
     outbox: Path | None
+    credentials: Path | None = None
     serial: str = ""
     ceremony: str = ""
     removed: tuple[str, ...] = ()
@@ -107,7 +108,8 @@ class TokenRoom:
         except CeremonyError as failed:
             failed.state = failed.state or (_BEGUN if failed.outcome_unknown else _NOT_DONE)
             raise
-        self._last_used = self.monotonic()
+        if act.login:
+            self._last_used = self.monotonic()
         return result
 
     def look_for(self, act: Act) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from ceremony.room.read_clock import ReadClock
 from ceremony.room.read_custody import ReadCustody
 from ceremony.room.read_previous import ReadPrevious
 from ceremony.room.sign import Sign
+from ceremony.room.sign_statement import SignStatement
 from ceremony.room.store import Store
 from ceremony.room.token_facts import Lock, TokenFacts
 from ceremony.room.verb import Verb
@@ -40,6 +41,7 @@ VERBS: dict[str, Verb] = {
     "proof-key": ProofKey(),
     "store": Store(),
     "sign": Sign(),
+    "sign-statement": SignStatement(),
     "write-artifact": WriteArtifact(),
     "import-request": ImportRequest(),
     "make-bundle": MakeBundle(),

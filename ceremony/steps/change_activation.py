@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from ceremony.activation.arrangement import PIN_NAMES, WHICH, Which
+from ceremony.engine.backed import backed
 from ceremony.engine.holders import givers_of, pin_in_force, product_of
 from ceremony.engine.step import Act, Ask, Known, Run, Show, Step, World
 from ceremony.steps.activation import arguments_of, made, proved
@@ -72,7 +73,8 @@ class ChangeActivation(Step, frozen=True, tag="change-activation"):
             *known.script.activation.lines(),
         )
         yield Ask(key="change", text=f"This orders the change: type {name}.", by=self.actor, shown=shown, accept=name)
-        yield Ask(key="agree", text=f"Do you agree that the {name} is changed now?", by=self.confirm[0], shown=shown, accept="change")
+        text = f"Do you agree that the {name} is changed now?"
+        yield from backed(known, Ask(key="agree", text=text, by=self.confirm[0], shown=shown, accept="change"))
         givers = yield from givers_of("share", opened_by, known, self.actor)
         args = {
             "which": self.which,

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from ceremony.engine.backed import backed
 from ceremony.engine.machine_check import machine_is_fit
 from ceremony.engine.step import Act, Ask, Known, Run, Show, Step, World
 from ceremony.words import words_of
@@ -36,7 +37,8 @@ class GenerateRoot(Step, frozen=True, tag="generate-root"):
             f"and the id {key_id}. It can sign and nothing else, and never leaves the token.",
         )
         yield Ask(key="order", text="This orders the key: type its label.", by=self.actor, shown=shown, accept=root.label)
-        yield Ask(key="agree", text="Do you agree that the key is made now?", by=confirmer, shown=shown, accept="generate")
+        agree = Ask(key="agree", text="Do you agree that the key is made now?", by=confirmer, shown=shown, accept="generate")
+        yield from backed(known, agree)
         args = {"label": root.label, "key_id": key_id, "key": root.key}
         key = yield Act(
             key="generate",
@@ -51,9 +53,12 @@ class GenerateRoot(Step, frozen=True, tag="generate-root"):
         for number, person in enumerate((self.actor, confirmer)):
             words = words_of(digest)[4 * number : 4 * number + 4]
             text = f"The {'first' if number == 0 else 'next'} four words of the public key's digest."
-            yield Ask(
-                key=f"seen/{person}", text=text, by=person, shown=attribute_text(key["attributes"]), digest=digest, accept=" ".join(words)
-            )
+            attributes = attribute_text(key["attributes"])
+            seen = Ask(key=f"seen/{person}", text=text, by=person, shown=attributes, digest=digest, accept=" ".join(words))
+            if person == confirmer:
+                yield from backed(known, seen)
+            else:
+                yield seen
         return {"root_public_key": key["public_key"], "root_public_key_sha256": digest, "root_key_id": key_id, "root_key_label": root.label}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from ceremony.activation.arrangement import WHICH, Which
+from ceremony.engine.backed import backed
 from ceremony.engine.holders import product_of
 from ceremony.engine.step import Act, Ask, Known, Run, Show, Step, World
 from ceremony.steps.activation import arguments_of, made, proved
@@ -45,9 +46,8 @@ class InitialiseToken(Step, frozen=True, tag="initialise-token"):
         activation = known.script.activation
         shown = (*token_text(blank), f"It is initialised with the label {self.label!r}, and two secrets are set.", *activation.lines())
         yield Ask(key="label", text="Which label shall the token have?", by=self.actor, shown=shown, accept=self.label)
-        yield Ask(
-            key="agree", text="Is it the right token, and shall it be initialised?", by=self.confirm[0], shown=shown, accept="initialise"
-        )
+        text = "Is it the right token, and shall it be initialised?"
+        yield from backed(known, Ask(key="agree", text=text, by=self.confirm[0], shown=shown, accept="initialise"))
         pins = {which: arguments_of(activation.held(which)) for which in WHICH}
         args = {"label": self.label, "so_pin_by": self.actor, "user_pin_by": self.actor, "others": blank["others"], "activation": pins}
         done = yield Act(

@@ -48,7 +48,7 @@ class RollCall(Step, frozen=True, tag="roll-call"):
     def _called(self, script: Any, needed: set[str], key: str) -> Generator[Request, Any, dict[str, Person]]:
         people: dict[str, Person] = {}
         for participant in script.participants:
-            choices = [participant.name, *participant.alternates] + [ABSENT] * (participant.id not in needed)
+            choices = [entry.name for entry in participant.everyone] + [ABSENT] * (participant.id not in needed)
             text = f"Who is here as {participant.role} ({participant.id})?"
             name = yield Ask(key=f"{key}/{participant.id}", text=text, by=self.actor, choices=tuple(choices))
             if name != ABSENT:

@@ -3,10 +3,10 @@
 from collections.abc import Generator, Iterable
 from typing import Any
 
+from ceremony.activation.statements import SIGN_OFF
+from ceremony.engine.backed import signed_statement
 from ceremony.engine.step import Act, Ask, Known, Request, Show, World, Write
 from ceremony.words import words_of
-
-CONTEXT = "root-ceremony sign-off v1"
 
 
 def sealing_requires(world: World) -> Iterable[str]:
@@ -70,7 +70,7 @@ def _signed_off(known: Known) -> Generator[Request, Any, None]:
     choices = (usual[1], usual[0], usual[2]) if known.deviations else usual
     shown = (
         "Your sign-off says how this ceremony was done so far. A refusal is recorded and erases nothing.",
-        "It is a typed name: no credential backs it.",
+        "It is signed with your own credential: have its medium or token ready.",
         f"Deviations recorded: {known.deviations}",
     )
     for id, person in known.people.items():
@@ -80,16 +80,6 @@ def _signed_off(known: Known) -> Generator[Request, Any, None]:
         note = ""
         if statement != "as-written":
             note = yield Ask(key=f"sign-off/{id}/note", text="What should the record say about it? (may be empty)", by=id)
-        yield Ask(key=f"sign-off/{id}/name", text="Sign off by typing your name.", by=id, shown=shown, accept=person.name)
-        data = {
-            "context": CONTEXT,
-            "ceremony": known.opened["ceremony"],
-            "rehearsal": known.rehearsal,
-            "participant": id,
-            "name": person.name,
-            "role": person.role,
-            "statement": statement,
-            "note": note,
-            "method": "typed",
-        }
+        said = {"statement": statement, "note": note, "credential": known.credential(id)}
+        data = yield from signed_statement(known, f"sign-off/{id}/signed", id, SIGN_OFF, said)
         yield Write(key=f"sign-off/{id}/line", type="signed-off", data=data, by=id)

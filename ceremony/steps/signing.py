@@ -65,7 +65,7 @@ def signed(known: Known, key: str, batch: Sequence[ToSign], actor: str, confirme
     digest = (
         batch[0].draft.sha256 if len(batch) == 1 else batch_digest([BatchItem(item.name, item.serial, item.draft.sha256) for item in batch])
     )
-    yield from ordered_by_two(key, digest, batch_text(batch), actor, confirmer)
+    yield from ordered_by_two(known, key, digest, batch_text(batch), actor, confirmer)
     certificates: dict[str, bytes] = {}
     for item in batch:
         args = {

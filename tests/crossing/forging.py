@@ -37,3 +37,12 @@ def put(type: str, where: dict[str, Any], **new: Any) -> Callable[[HeldCeremony]
             line["data"] |= copy.deepcopy(new)
 
     return change
+
+
+def insert_after(ceremony: HeldCeremony, line: dict[str, Any], adding: Callable[[HeldCeremony], None]) -> None:
+    """Lines that `adding` appends, put after this one, in its step."""
+    place = ceremony.lines.index(line) + 1
+    rest, step = ceremony.lines[place:], ceremony.step
+    ceremony.lines, ceremony.step = ceremony.lines[:place], line["step"]
+    adding(ceremony)
+    ceremony.lines, ceremony.step = ceremony.lines + rest, step

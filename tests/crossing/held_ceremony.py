@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ceremony.canonical import canonical_json
+from ceremony.activation.statements import CONFIRMATION, OVERRIDE, SIGN_OFF
 from ceremony.crossing.artifacts import describe_artifact
 from ceremony.crossing.bundle import LEDGER, MANIFEST, REPORTS, SCRIPT, TRANSCRIPT, manifest_bytes, manifest_of
 from ceremony.crossing.files import SUMS, sums_of, write_tree
@@ -33,12 +33,10 @@ from ceremony.pki.names import name_text
 from ceremony.pki.profiles import intermediate_profile, proof_profile, root_profile
 from ceremony.transcript import read_lines
 from ceremony.words import sha256_hex, words_of
+from tests.credentials import credential
+from tests.crossing.chaining import DAY, SEAL, SIGNED, rechained
 from tests.crossing.script_text import FIRST_SESSION, LATER_CEREMONY, PEOPLE, SECOND_SESSION, script_of
 
-DAY = "2026-11-24"
-"""The ceremony's day; the intermediates and the proof are made on the same."""
-SEAL = "the seal before"
-"""Stands in `resumed` for the digest of the last seal."""
 CODE = "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"
 HTML, PDF = b"<!doctype html><title>Report</title>\n", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\nno pages\n%%EOF\n"
 
@@ -90,6 +88,7 @@ class HeldCeremony:
                 "module": {"path": "/usr/lib/softhsm/libsofthsm2.so", "sha256": "0" * 64, "software": software},
                 "machine": {},
                 "previous": named,
+                "credentials": {id: {name: credential(name)} for id, (name, _) in PEOPLE.items()} if rehearsal else {},
                 "environment_removed": [],
             },
         )
@@ -125,6 +124,29 @@ class HeldCeremony:
         self.line("intent", {**login, "args": {"holders": list(givers)}})
         self.line("result", {**login, "value": {"serial": "5a"}})
 
+    def signed_by(self, id: str, key: str, context: str, more: dict[str, Any]) -> dict[str, Any]:
+        """Something signed with a person's credential; the statement, with what `rechained` fills in."""
+        name, role = PEOPLE[id]
+        statement = {"context": context, "ceremony": self.ceremony, "rehearsal": self.rehearsal, "participant": id, "name": name}
+        statement |= {"role": role, **more}
+        args = {"participant": id, "name": name, "credential": credential(name), "statement": statement}
+        made = {"signature": SIGNED, "line": SIGNED}
+        self.act(key, "sign-statement", args, {**made, "credential": credential(name)})
+        return {**statement, **made}
+
+    def backed(self, key: str, value: str, by: str, *, digest: str | None = None, order: bool = False) -> None:
+        """An answer, and its signature."""
+        self.answered(key, value, by, digest=digest, order=order)
+        more = {"step": self.step, "key": key, "value": value, "digest": digest}
+        self.signed_by(by, f"{key}/signed", CONFIRMATION, more)
+
+    def overridden(self, text: str, *people: str) -> None:
+        """A deviation of class override, signed by these people."""
+        for person in people:
+            self.signed_by(person, f"override/signed/{person}", OVERRIDE, {"text": text})
+        by = [{"id": person, "name": PEOPLE[person][0]} for person in people]
+        self.line("deviation", {"class": "override", "text": text, "by": by}, people[0])
+
     def prepare(self) -> None:
         """Roll-call, clock, machine: the start of every session."""
         self.begin("roll-call")
@@ -149,7 +171,10 @@ class HeldCeremony:
         self.log_in()
         public_key = spki(self.root_key)
         value = {"label": "example-root-g1", "key_id": "aa", "public_key": public_key.hex(), "public_key_sha256": sha256_hex(public_key)}
+        self.backed("agree", "generate", "witness-1")
         self.act("generate", "generate-key", {"label": "example-root-g1", "key_id": "aa", "key": "ec:secp384r1"}, value)
+        digest = sha256_hex(public_key)
+        self.backed("seen/witness-1", " ".join(words_of(digest)[4:8]), "witness-1", digest=digest)
         self.finish(root_public_key=public_key.hex())
         self.begin("certify-root")
         profile = root_profile(self.tables.root, dt.date.fromisoformat(DAY), self.rehearsal)
@@ -190,7 +215,7 @@ class HeldCeremony:
         """The order by the officer and the confirmation by the witness."""
         words = words_of(digest)
         self.answered(f"{key}/order{suffix}", " ".join(words[:4]), "officer", digest=digest, order=True)
-        self.answered(f"{key}/confirm{suffix}", " ".join(words[4:8]), "witness-1", digest=digest, order=True)
+        self.backed(f"{key}/confirm{suffix}", " ".join(words[4:8]), "witness-1", digest=digest, order=True)
 
     def sign_arguments(self, purpose: str, draft: Draft) -> dict[str, Any]:
         """The arguments of `sign`."""
@@ -258,19 +283,9 @@ class HeldCeremony:
         """Everyone signs off, and the bundle is sealed; the step stays open."""
         self.begin(kind)
         statement = "with-deviations" if any(line["type"] == "deviation" for line in self.lines) else "as-written"
-        for id, (name, role) in PEOPLE.items():
-            data = {
-                "context": "root-ceremony sign-off v1",
-                "ceremony": self.ceremony,
-                "rehearsal": self.rehearsal,
-                "participant": id,
-                "name": name,
-                "role": role,
-                "statement": statement,
-                "note": "",
-                "method": "typed",
-            }
-            self.line("signed-off", data, id)
+        for id, (name, _) in PEOPLE.items():
+            said = {"statement": statement, "note": "", "credential": credential(name)}
+            self.line("signed-off", self.signed_by(id, f"sign-off/{id}/signed", SIGN_OFF, said), id)
         data = {
             "bundle": sum(line["type"] == "sealed" for line in self.lines) + 1,
             "artifacts": [msgspec.to_builtins(describe_artifact(path, self.artifacts[path])) for path in sorted(self.artifacts)],
@@ -293,7 +308,12 @@ class HeldCeremony:
     @property
     def transcript(self) -> bytes:
         """The bytes of transcript.jsonl."""
-        return rechained(self.lines, self.previous.fingerprint if self.previous else sha256_hex(self.script))
+        return rechained(self.lines, self.first_prev)
+
+    @property
+    def first_prev(self) -> str:
+        """What the first line hangs on."""
+        return self.previous.fingerprint if self.previous else sha256_hex(self.script)
 
     @property
     def fingerprint(self) -> str:
@@ -329,35 +349,6 @@ class HeldCeremony:
         # By way of JSON: what two lines hold alike must not be one object.
         other.lines, other.artifacts = json.loads(json.dumps(self.lines)), dict(self.artifacts)
         return other
-
-
-def rechained(lines: list[dict[str, Any]], first_prev: str) -> bytes:
-    """Lines as bytes: numbered, each with the digest of the one before, each seal with that of the seal before."""
-    octets, prev, seal = b"", first_prev, None
-    for seq, line in enumerate(lines, 1):
-        data = dict(line["data"])
-        if data.get("fingerprint_typed") == SEAL:
-            data["fingerprint_typed"] = seal
-        if line["type"] == "sealed" and "forged" not in line:
-            data["previous_seal"] = seal
-        boot = {"id": "7a3c", "milliseconds": 1000 * seq}
-        stored = canonical_json(
-            {
-                "seq": seq,
-                "time": f"{DAY}T10:00:00Z",
-                "boot": boot,
-                "type": line["type"],
-                "step": line["step"],
-                "actor": line["actor"],
-                "data": data,
-                "prev": prev,
-            }
-        ) + b"\n"  # fmt: skip
-        octets += stored
-        prev = sha256_hex(stored)
-        if line["type"] == "sealed":
-            seal = prev
-    return octets
 
 
 def first_session(folder: Path, **facts: Any) -> HeldCeremony:

@@ -1,5 +1,7 @@
 """Ceremony scripts for held ceremonies: the people, and any steps."""
 
+from tests.credentials import credential
+
 PEOPLE = {"admin": ("Kari Holm", "administrator"), "officer": ("Nils Berg", "crypto-officer"), "witness-1": ("Eva Lund", "witness")}
 
 _HEAD = """
@@ -8,7 +10,6 @@ id = "example-root-2026"
 title = "Example Devices root key ceremony"
 policy = "private-iot-root"
 evidence = "witness"
-sign_off = "typed"
 {previous}
 [window]
 from = 2026-11-20
@@ -36,7 +37,8 @@ def script_of(kinds: tuple[str, ...], names: tuple[str, ...], *, proof: bool, pr
     text = _HEAD.format(previous=f'\n[previous]\nfingerprint = "{previous}"\n' if previous else "")
     text += "".join(f'\n[[intermediates]]\nname = "{name}"\nprofile = "factory"\n' for name in names)
     text += '\n[[proofs]]\nservice = "example-dps"\ncertificate = "example-root-g1"\n' * proof
-    text += "".join(f'\n[[participants]]\nid = "{id}"\nname = "{name}"\nrole = "{role}"\n' for id, (name, role) in PEOPLE.items())
+    for id, (name, role) in PEOPLE.items():
+        text += f'\n[[participants]]\nid = "{id}"\nname = "{name}"\nrole = "{role}"\ncredential = "{credential(name)}"\n'
     actors = dict.fromkeys(("generate-root", "certify-root", "prove-possession", "sign-intermediates", "use-root"), "officer")
     text += "".join(_STEP.format(kind=kind, title=f"Now {kind}", actor=actors.get(kind, "admin")) for kind in kinds)
     return text.encode()

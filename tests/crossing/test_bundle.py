@@ -16,7 +16,8 @@ from ceremony.crossing.verify import verify_bundle
 from ceremony.errors import CeremonyError, ExitCode
 from ceremony.transcript import read_lines
 from ceremony.words import sha256_hex
-from tests.crossing.held_ceremony import HTML, PDF, HeldCeremony, first_session, later_ceremony, new_csr, rechained, whole_ceremony
+from tests.crossing.chaining import rechained
+from tests.crossing.held_ceremony import HTML, PDF, HeldCeremony, first_session, later_ceremony, new_csr, whole_ceremony
 
 ROOT = "root/example-root-g1.cert.pem"
 

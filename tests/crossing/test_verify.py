@@ -47,7 +47,7 @@ def test_a_good_bundle_is_unanchored_without_an_anchor(bundle: Path) -> None:
     assert failed(verdict) == set()
     assert (verdict.word, verdict.exit_code, verdict.anchored) == ("UNANCHORED", ExitCode.UNANCHORED, False)
     assert verdict.rehearsal is True
-    assert all("no credential backs it" in text for text in verdict.signed_by)
+    assert all("signed with the credential" in text for text in verdict.signed_by)
     assert len(verdict.signed_by) == 3
 
 

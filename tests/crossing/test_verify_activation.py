@@ -13,8 +13,9 @@ from ceremony.crossing.record import Record
 from ceremony.crossing.script_data import read_script
 from ceremony.crossing.subject import Subject
 from ceremony.transcript import read_lines
+from tests.crossing.chaining import rechained
 from tests.crossing.forging import drop, failed, lines_where, put, verdict_on
-from tests.crossing.held_ceremony import HeldCeremony, rechained, whole_ceremony
+from tests.crossing.held_ceremony import HeldCeremony, whole_ceremony
 from tests.engine.memory_room import World, fast_folder, held_to_the_end
 from tests.engine.people import People
 from tests.engine.quorum import FIRST, RECOVER, RESHARE, world_of

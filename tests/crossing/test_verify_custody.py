@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ceremony.crossing.ledger import custody_in
-from tests.crossing.forging import drop, failed, lines_where, put, verdict_on
+from tests.crossing.forging import drop, failed, insert_after, lines_where, put, verdict_on
 from tests.crossing.held_ceremony import HeldCeremony, new_csr
 from tests.crossing.script_text import script_of
 
@@ -19,7 +19,6 @@ _STEPS = {
 }
 _START = ("roll-call", "check-clock", "check-machine", "out", "count-in")
 _END = ("away", "count-out", "close")
-OVERRIDE = {"class": "override", "text": "it tore", "by": [{"id": "admin", "name": "Kari Holm"}, {"id": "witness-1", "name": "Eva Lund"}]}
 
 
 def scripted(kinds: tuple[str, ...], names: tuple[str, ...], previous: str | None = None) -> bytes:
@@ -94,7 +93,7 @@ def test_what_was_put_away_last_stands_in_the_ledger_and_holds_for_the_next_cere
     exchanged = later(tmp_path / "exchanged", held, "A-9")
     assert failed(verdict_on(exchanged, tmp_path / "exchanged")) == {"custody"}
     step = lines_where(exchanged, "confirmed", key="token-bag/1/second")[0]
-    exchanged.lines.insert(exchanged.lines.index(step) + 1, {"type": "deviation", "step": 4, "actor": "admin", "data": OVERRIDE})
+    insert_after(exchanged, step, lambda held: held.overridden("it tore", "admin", "witness-1"))
     assert failed(verdict_on(exchanged, tmp_path / "borne")) == set()
     told = {"custody": {"token-bag": {"what": "bag", "value": "A-9"}}}
     for type, data in (("intent", {"args": {}}), ("result", {"value": told})):

@@ -18,8 +18,9 @@ from ceremony.errors import ExitCode
 from ceremony.pki.draft import Draft
 from ceremony.pki.profiles import CertificateProfile, proof_profile
 from ceremony.words import sha256_hex
-from tests.crossing.forging import drop, failed, lines_where, put, verdict_on
-from tests.crossing.held_ceremony import DAY, HeldCeremony, first_session, later_ceremony, new_csr, second_session, spki, whole_ceremony
+from tests.crossing.chaining import DAY
+from tests.crossing.forging import drop, failed, insert_after, lines_where, put, verdict_on
+from tests.crossing.held_ceremony import HeldCeremony, first_session, later_ceremony, new_csr, second_session, spki, whole_ceremony
 
 ROOT = "root/example-root-g1.cert.pem"
 
@@ -186,12 +187,12 @@ FORGERIES: list[tuple[Callable[[HeldCeremony], None], str]] = [
     (put("signed-off", {"participant": "admin"}, role="witness"), "sign-offs"),
     (put("signed-off", {"participant": "admin"}, name="Someone Else"), "sign-offs"),
     (put("signed-off", {"participant": "admin"}, ceremony="0" * 32), "sign-offs"),
-    (put("signed-off", {"participant": "admin"}, method="credential"), "sign-offs"),
     (put("signed-off", {"participant": "admin"}, rehearsal=False), "rehearsal"),
     (put("sealed", {}, rehearsal=False), "rehearsal"),
     (put("opened", {}, rehearsal=False), "rehearsal"),
     (put("sealed", {"bundle": 1}, root_certificate_sha256="0" * 64), "seal"),
     (override_by_one, "deviations"),
+    (drop("result", key="root/confirm/signed"), "confirmations"),
     (put("confirmed", {"key": "present/admin"}, name="Someone Else"), "people"),
     (put("confirmed", {"key": "present/admin"}, role="witness"), "people"),
     (put("ordered", {"key": "root/order"}, by="witness-1"), "people"),
@@ -256,10 +257,8 @@ def test_production_needs_a_machine_without_findings_or_an_override_by_two(tmp_p
     finding = {"check": "routes", "verdict": "found", "detail": "default"}
     put("result", {"key": "proofs/machine/check/1"}, value={"findings": [finding]})(held)
     assert failed(verify_bundle(held.write_bundle(tmp_path / "unfit"))) == {"machine-checks"}
-    by = [{"id": "officer", "name": "Nils Berg"}, {"id": "witness-1", "name": "Eva Lund"}]
     result = lines_where(held, "result", key="proofs/machine/check/1")[0]
-    line = {"type": "deviation", "step": result["step"], "actor": "officer", "data": {"class": "override", "text": "known route", "by": by}}
-    held.lines.insert(held.lines.index(result) + 1, line)
+    insert_after(held, result, lambda held: held.overridden("known route", "officer", "witness-1"))
     bundle = held.write_bundle(tmp_path / "overridden")
     assert failed(verify_bundle(bundle)) == set()
     assert verify_bundle(bundle).deviations == ("override: known route",)
@@ -277,7 +276,10 @@ def test_production_outside_the_window_fails_and_a_rehearsal_does_not(tmp_path: 
 
 def test_a_refused_sign_off_is_told_and_is_a_deviation(held: HeldCeremony, tmp_path: Path) -> None:
     forged = held.forged()
-    put("signed-off", {"participant": "witness-1"}, statement="refused")(forged)
+    for line in lines_where(forged, "signed-off", participant="witness-1"):
+        line["data"]["statement"] = "refused"
+    for line in lines_where(forged, "intent", key="sign-off/witness-1/signed"):
+        line["data"]["args"]["statement"]["statement"] = "refused"
     bundle = forged.write_bundle(tmp_path / "refused")
     verdict = verify_bundle(bundle)
     assert failed(verdict) == set()
@@ -318,11 +320,8 @@ def test_the_same_bytes_signed_again_after_a_new_order_are_in_order(held: HeldCe
     second_order_missing(forged)
     recovered = lines_where(forged, "recovered")[0]
     intent = lines_where(forged, "intent", key="proofs/sign/example-dps")[0]
-    rest = forged.lines[forged.lines.index(recovered) :]
-    forged.lines = forged.lines[: forged.lines.index(recovered)]
-    step, forged.step = forged.step, recovered["step"]
-    forged.ordered("proofs/sign/example-dps", intent["data"]["args"]["sha256"], "-again")
-    forged.lines, forged.step = forged.lines + rest, step
+    before = forged.lines[forged.lines.index(recovered) - 1]
+    insert_after(forged, before, lambda held: held.ordered("proofs/sign/example-dps", intent["data"]["args"]["sha256"], "-again"))
     assert failed(verdict_on(forged, tmp_path)) == set()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from ceremony.cli import main
@@ -26,12 +27,23 @@ def fail_in_the_loop(token: Token, pin: bytearray, **more: Any) -> None:
     raise RuntimeError(f"a bug in the loop, {user_pin}")
 
 
+def at_a_pin(bug: Callable[[SecretEntry, bytearray], None]) -> Callable[[SecretEntry, bytearray], None]:
+    """The handler with a bug that shows at a PIN; a passphrase before it is taken."""
+    taken = SecretEntry.entered
+
+    def entered(entry: SecretEntry, typed: bytearray) -> None:
+        is_pin = entry._secret is not None and entry._secret.kind == "pin"
+        (bug if is_pin else taken)(entry, typed)
+
+    return entered
+
+
 if __name__ == "__main__":
     match os.environ.get("SPOILT"):
         case "handler":
-            SecretEntry.entered = fail_in_the_handler  # type: ignore[assignment,method-assign]  # the bug that is tried
+            SecretEntry.entered = at_a_pin(fail_in_the_handler)  # type: ignore[assignment,method-assign]  # the bug that is tried
         case "handler-message":
-            SecretEntry.entered = fail_in_the_handler_and_say_it  # type: ignore[assignment,method-assign]  # the bug that is tried
+            SecretEntry.entered = at_a_pin(fail_in_the_handler_and_say_it)  # type: ignore[assignment,method-assign]  # the bug that is tried
         case "loop":
             Token.login = fail_in_the_loop  # type: ignore[method-assign,assignment]  # the bug that is tried
     sys.exit(main())

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ceremony.cli import COMMANDS, NOT_BUILT
+from ceremony.cli import COMMANDS
 from tests.e2e.commands import PATIENCE, SCRIPTS, ceremony, command_line, done, environment, four_parts, last_bundle, refused
 from tests.e2e.held import gone_on_to_the_end, lines_of, status
 from tests.e2e.person import Person
@@ -34,11 +34,9 @@ def test_help_lists_every_command_and_the_version_is_told() -> None:
     assert ceremony().code == 2
 
 
-def test_unknown_commands_and_those_that_are_not_built() -> None:
+def test_an_unknown_command_is_told_with_what_may_be_meant() -> None:
     unknown = ceremony("verfy")
     assert unknown.code == 2 and "did you mean 'verify'?" in unknown.err and unknown.out == ""
-    for command in NOT_BUILT:
-        refused(ceremony(command, "anything"), 7, "NOT-BUILT")
 
 
 @pytest.mark.parametrize("command", [["status"], ["disable", "alpha.1"], ["retire", "alpha.1"]])

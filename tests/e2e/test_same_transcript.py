@@ -20,6 +20,7 @@ from ceremony.commands.conducting import heading_of
 from ceremony.engine.step import Interrupt
 from ceremony.machine.site import Site
 from ceremony.rehearsal import prepared
+from ceremony.room.sign_statement import REHEARSAL_PASSPHRASE
 from ceremony.session import Outcome, begun
 from ceremony.tui.app import CeremonyApp
 from ceremony.words import words_of
@@ -151,6 +152,8 @@ def in_line(said: str) -> str:
     """The line that a person types at this prompt; "" where none stands."""
     if said.endswith(("PIN: ", "again: ")):
         return f"{PIN}\n"
+    if re.search(r"^passphrase of [^\n]*: $", said, re.MULTILINE):
+        return f"{REHEARSAL_PASSPHRASE}\n"
     if not said.endswith("> "):
         return ""
     *_, instruction, _ = said.splitlines()

@@ -1,11 +1,13 @@
 """A made-up PIN stands in no file, process, terminal or log, also when the program fails or is stopped with the PIN half typed."""
 
 import base64
+import re
 import time
 from pathlib import Path
 
 import pytest
 
+from ceremony.room.sign_statement import REHEARSAL_PASSPHRASE
 from tests.e2e.commands import PATIENCE, ROOT, SCRIPTS
 from tests.e2e.held import lines_of, nothing_half_written
 from tests.e2e.person import Person
@@ -103,10 +105,14 @@ def plain_up_to_the_pin(tmux: Tmux) -> None:
         said = tmux.raw.read_text().replace("\r\n", "\n")
         if said.endswith("SO PIN: "):
             return
-        if not said.endswith("> ") or said.count("> ") == answered:
+        prompts = re.findall(r"^(?:> |passphrase of .*: )", said, re.MULTILINE)
+        if not prompts or not said.endswith(prompts[-1]) or len(prompts) == answered:
             time.sleep(0.03)
             continue
-        answered = said.count("> ")
+        answered = len(prompts)
+        if prompts[-1] != "> ":
+            tmux.type(REHEARSAL_PASSPHRASE)
+            continue
         kind, _, text = said.splitlines()[-2].partition(": ")
         tmux.type({"Type": text, "Choose": text.split(", ")[0]}.get(kind, "BAG-0042"))
     raise AssertionError(f"no PIN was asked for; there is\n{tmux.screen()}")

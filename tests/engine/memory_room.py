@@ -28,6 +28,7 @@ from ceremony.room.room import TokenRoom
 from ceremony.script import read_script
 from ceremony.session import Outcome, Session, serial_in_use
 from ceremony.transcript import Moment, Transcript, read_lines
+from tests.credentials import with_credentials, write_credentials
 from tests.engine.memory_token import Faults, MemoryModule, Store
 
 FIRST_CEREMONY = Path(__file__).parents[2] / "ceremony-scripts" / "first-ceremony.toml"
@@ -52,7 +53,7 @@ class World:
     """What outlives a crash: the folder with its record, the media, the token, and the paper in people's hands."""
 
     base: Path
-    script: bytes = field(default_factory=FIRST_CEREMONY.read_bytes)
+    script: bytes = field(default_factory=lambda: with_credentials(FIRST_CEREMONY.read_bytes()))
     rehearsal: bool = False
     store: Store = field(default_factory=Store)
     paper: list[str] = field(default_factory=list)
@@ -80,7 +81,13 @@ class World:
     def outbox(self) -> Path:
         return self.base / "outbox"
 
+    @property
+    def credentials(self) -> Path:
+        """Where people's media are; a rehearsal's are made up."""
+        return self.folder / "work" / "rehearsal" / "credentials" if self.rehearsal else self.base / "credentials"
+
     def made(self) -> "World":
+        write_credentials(self.base / "credentials")
         for place in (self.inbox, self.outbox):
             place.mkdir(parents=True, exist_ok=True)
         return self
@@ -213,6 +220,7 @@ def session(world: World) -> Iterator[Session]:
                 rehearsal=world.rehearsal,
                 inbox=world.inbox,
                 outbox=world.outbox,
+                credentials=world.credentials,
                 serial=serial_in_use(transcript.lines),
                 began=world.clock(),
             )

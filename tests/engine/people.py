@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 from ceremony.activation.shares import read_share, set_of
 from ceremony.engine.step import Answer, Ask, Interrupt, Notice, Secret
+from tests.credentials import PASSPHRASE
 from tests.engine.memory_room import World, bring_what_was_asked_for
 
 Said = Callable[[Ask], str | Interrupt | None]
 
 PINS = {"SO PIN": b"so-pin-of-the-test", "user PIN": b"user-pin-of-the-test"}
-MOST_QUESTIONS = 400
+MOST_QUESTIONS = 600
 CHOICES = {"after-error": "again", "after-refusal": "pause"}
 
 
@@ -61,7 +62,9 @@ class People:
             return said
         if said is None and secret.kind == "share":
             return bytearray(self._share(secret))
-        return bytearray(PINS[secret.what] if said is None else said)
+        if said is None:
+            said = (secret.suggestion or PASSPHRASE).encode() if secret.kind == "passphrase" else PINS[secret.what]
+        return bytearray(said)
 
     def _share(self, secret: Secret) -> bytes:
         """What stands on this person's last paper; of another set than that, if it is asked for by its number."""

@@ -2,6 +2,7 @@
 
 from ceremony.activation.shares import combine, pin_of, read_share, set_of, split
 from ceremony.crossing.verify import verify_bundle
+from tests.credentials import credential, write_credentials
 from tests.engine.memory_room import FIRST_CEREMONY, World
 from tests.engine.right_end import acts, assert_no_signature_unnoticed, lines_of
 
@@ -31,7 +32,9 @@ def script_of(made: tuple[str, ...], activation: str, *, token: str = "blank") -
     head = FIRST_CEREMONY.read_text().split("[profiles.factory]")[0]
     roles = {"admin": "administrator", "witness-1": "witness"}
     people = "".join(
-        f'[[participants]]\nid = "{id}"\nname = "{id.title()} X"\nrole = "{roles.get(id, "custodian")}"\n\n' for id in _PEOPLE
+        f'[[participants]]\nid = "{id}"\nname = "{id.title()} X"\nrole = "{roles.get(id, "custodian")}"\n'
+        f'credential = "{credential(f"{id.title()} X")}"\n\n'
+        for id in _PEOPLE
     )
     plain = '[[steps]]\nkind = "{0}"\ntitle = "{0}"\n'
     before, after = ("roll-call", "check-clock", "check-machine"), ("unlock", "generate-root", "unlock", "certify-root", "close")
@@ -59,6 +62,7 @@ HOLDERS = {FIRST: (USER, SO), RESHARE: (NEW_USER, NEW_SO), RECOVER: (NEW_USER, S
 def world_of(world: World, script: bytes) -> World:
     """The world for this script: for a later one with a token in use, whose shares people hold on paper."""
     world.script = script
+    write_credentials(world.base / "credentials", *(f"{id.title()} X" for id in _PEOPLE))
     if script is not FIRST:
         store = world.store
         store.label, store.initialised = "example-root", True

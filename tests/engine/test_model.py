@@ -9,12 +9,14 @@ from ceremony.engine.check import after, beginning
 from ceremony.engine.facts import facts_of, known, value_of
 from ceremony.engine.step import Act, Show, World
 from ceremony.script import Script, read_script
+from tests.credentials import with_credentials
 from tests.engine import memory_room
 from tests.engine.memory_room import FIRST_CEREMONY, held_to_the_end
 from tests.engine.people import PINS, People
 from tests.engine.right_end import lines_of
 
-ADOPTED = FIRST_CEREMONY.read_text().replace('kind = "initialise-token"', 'kind = "adopt-token"').replace('label = "example-root"\n', "")
+_FIRST = with_credentials(FIRST_CEREMONY.read_bytes()).decode()
+ADOPTED = _FIRST.replace('kind = "initialise-token"', 'kind = "adopt-token"').replace('label = "example-root"\n', "")
 _LOCKS = """[[steps]]
 kind = "lock"
 title = "Lock"
@@ -27,7 +29,7 @@ actor = "officer"
 
 """
 _GENERATES = '[[steps]]\nkind = "generate-root"'
-LOCKED = FIRST_CEREMONY.read_text().replace(_GENERATES, _LOCKS + _GENERATES)
+LOCKED = _FIRST.replace(_GENERATES, _LOCKS + _GENERATES)
 
 
 def observed(world: memory_room.World) -> World:
@@ -66,7 +68,7 @@ def observed(world: memory_room.World) -> World:
     )
 
 
-@pytest.mark.parametrize("text", [FIRST_CEREMONY.read_text(), ADOPTED, LOCKED], ids=["first", "adopted", "locked"])
+@pytest.mark.parametrize("text", [_FIRST, ADOPTED, LOCKED], ids=["first", "adopted", "locked"])
 def test_what_the_room_observes_after_each_step_is_what_the_model_says(world: memory_room.World, text: str) -> None:
     world.script = text.encode()
     script = read_script(world.script)

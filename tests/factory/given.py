@@ -11,6 +11,7 @@ from ceremony.factory.folder import Factory, read_factory
 from ceremony.factory.request import request_in_file, request_on_token, wanted
 from ceremony.factory.token import login, opened_token
 from ceremony.machine.clock import now
+from ceremony.pki.key_wrapping import Work
 from hsm.client import Module
 from hsm.softhsm import throw_away
 from tests.e2e.commands import Ended, ceremony
@@ -83,7 +84,7 @@ def done(*arguments: str | Path, environ: Mapping[str, str] | None = None) -> En
 
 def factory_in_file(folder: Path, name: str = "alpha.1", subject: str = ALPHA) -> Factory:
     """A new factory with its key in a file, made in this process; its passphrase is stretched little, to save time."""
-    with mock.patch.multiple("ceremony.factory.key_file", SCRYPT_N=1 << 10, SCRYPT_P=1):
+    with mock.patch("ceremony.pki.key_wrapping.USUAL_WORK", Work(1 << 10, 8, 1)):
         request_in_file(wanted(folder, name, subject, "ec:secp256r1", ""), bytearray(PASSPHRASE.encode()), now)
     return read_factory(folder)
 

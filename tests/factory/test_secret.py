@@ -11,6 +11,7 @@ from ceremony.errors import CeremonyError
 from ceremony.factory.folder import read_factory
 from ceremony.factory.key_file import encrypted_pem, key_of, new_key
 from ceremony.factory.secret import LONGEST_SECRET, new_passphrase_from, secret_from, wipe
+from ceremony.pki.key_wrapping import Work
 from tests.e2e.secrets_kept import processes_with, terminal_without
 from tests.e2e.tmux import terminal
 from tests.factory.given import ALPHA, PASSPHRASE, PIN, TOKEN, FactoryToken, secret_file
@@ -97,7 +98,7 @@ def test_a_new_passphrase_is_counted_in_characters(tmp_path: Path) -> None:
 
 @pytest.fixture
 def stretched_little() -> Iterator[None]:
-    with mock.patch.multiple("ceremony.factory.key_file", SCRYPT_N=1 << 10, SCRYPT_P=1):
+    with mock.patch("ceremony.pki.key_wrapping.USUAL_WORK", Work(1 << 10, 8, 1)):
         yield
 
 

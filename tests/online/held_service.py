@@ -23,7 +23,8 @@ from ceremony.simulator import certificates
 from ceremony.simulator.server import Simulator
 from ceremony.simulator.state import DpsState, utc_now
 from tests.crossing import held_ceremony
-from tests.crossing.held_ceremony import DAY, HeldCeremony, first_session, new_csr
+from tests.crossing.chaining import DAY
+from tests.crossing.held_ceremony import HeldCeremony, first_session, new_csr
 from tests.crossing.script_text import FIRST_SESSION, SECOND_SESSION, script_of
 
 ROOT_NAME, SERVICE = "example-root-g1", "example-dps"

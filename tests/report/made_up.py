@@ -12,16 +12,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
+from ceremony.activation.statements import SIGN_OFF, signed_octets
 from ceremony.transcript import Line, LineType, Moment, Transcript
 from ceremony.words import sha256_hex, words_of
+from tests.credentials import credential, private_key
 
-SCRIPT = b'''\
+SCRIPT = f'''\
 format = 1
 id = "example-root-2026"
 title = "Example Devices root key ceremony"
 policy = "private-iot-root"
 evidence = "witness"
-sign_off = "typed"
 
 [window]
 from = 2026-11-24
@@ -61,17 +62,20 @@ owner = "Ingrid Dahl, head of product"
 id = "admin"
 name = "Kari Nordmann"
 role = "administrator"
-alternates = ["Ola Nordmann"]
+credential = "{credential("Kari Nordmann")}"
+alternates = [{{ name = "Ola Nordmann", credential = "{credential("Ola Nordmann")}" }}]
 
 [[participants]]
 id = "officer-1"
 name = "Per Hansen"
 role = "crypto-officer"
+credential = "{credential("Per Hansen")}"
 
 [[participants]]
 id = "witness-1"
 name = "Anne Berg"
 role = "witness"
+credential = "{credential("Anne Berg")}"
 
 [[steps]]
 kind = "roll-call"
@@ -115,7 +119,7 @@ kind = "close"
 title = "The end"
 actor = "admin"
 confirm = ["witness-1"]
-'''
+'''.encode()
 
 PEOPLE = {"admin": ("Ola Nordmann", "administrator"), "officer-1": ("Per Hansen", "crypto-officer"), "witness-1": ("Anne Berg", "witness")}
 ATTRIBUTES = {
@@ -163,12 +167,14 @@ class _Writer:
             participant = id.replace("_", "-")
             name, role = PEOPLE[participant]
             note = "" if statement == "as-written" else "The machine check found a route."
-            data = {"context": "root-ceremony sign-off v1", "ceremony": ceremony, "rehearsal": rehearsal, "participant": participant}
-            self(
-                "signed-off",
-                {**data, "name": name, "role": role, "statement": statement, "note": note, "method": "typed"},
-                actor=participant,
-            )
+            said = {"context": SIGN_OFF, "ceremony": ceremony, "rehearsal": rehearsal, "participant": participant, "name": name}
+            said |= {"role": role, "statement": statement, "note": note, "credential": credential(name)}
+            args = {"participant": participant, "name": name, "credential": credential(name), "statement": said}
+            line = self("intent", {"key": participant, "verb": "sign-statement", "args": args}).sha256
+            signature = private_key(name).sign(signed_octets(said, line)).hex()
+            made = {"signature": signature, "line": line, "credential": credential(name)}
+            self("result", {"key": participant, "verb": "sign-statement", "value": made})
+            self("signed-off", {**said, "line": line, "signature": signature}, actor=participant)
 
 
 def _moment(start: datetime, tick: int) -> Moment:
@@ -235,6 +241,7 @@ def hold(folder: Path, *, rehearsal: bool = True, script: bytes = SCRIPT, upto: 
             **names,
             **surroundings,
             "previous": None,
+            "credentials": {id: {name: credential(name)} for id, (name, _) in PEOPLE.items()} if rehearsal else {},
             "environment_removed": ["TEXTUAL_DEBUG"],
         },
         prev=sha256_hex(script),

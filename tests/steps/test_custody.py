@@ -19,6 +19,8 @@ _WHO: dict[str, Any] = {"title": "Bag", "actor": "officer", "confirm": ("witness
 TAKEN_OUT = Record(**_WHO, custody="taken-out", facts=(Fact(name="token-bag", what="bag", text="Number on the bag"),))
 COUNTED_OUT = Inventory(**_WHO, count="out", items=(Item(name="bags", text="Unused bags", change=-1),))
 REASON = "the bag tore in the safe"
+OVERRIDDEN = (REASON, "agreed", *({"line": "0" * 64, "signature": "0" * 128},) * 2, "0" * 64)
+"""What an override asks for: a reason, agreement, the signatures of both who stand behind it, and its line."""
 
 
 @pytest.mark.parametrize(
@@ -57,14 +59,15 @@ def test_what_is_as_it_was_put_away_asks_nothing_more() -> None:
 
 def test_a_difference_is_shown_and_goes_on_only_by_two_people_with_a_reason() -> None:
     last = {"token-bag": {"what": "bag", "value": "A-17"}}
-    asked, _ = run(TAKEN_OUT, "A-71", "A-71", "look again", "A-71", "A-71", "deviation", REASON, "agreed", "0" * 64, custody=last)
+    asked, _ = run(TAKEN_OUT, "A-71", "A-71", "look again", "A-71", "A-71", "deviation", *OVERRIDDEN, custody=last)
     assert "A-17" not in str(asked[:2]), "nobody copies the old number"
     assert [request.key for request in asked[2:]] == [
         "token-bag/2/custody", "token-bag/2/first", "token-bag/2/second", "token-bag/3/custody",
-        "token-bag/3/custody/reason", "token-bag/3/custody/agree", "token-bag/3/custody/deviation",
+        "token-bag/3/custody/reason", "token-bag/3/custody/agree", "token-bag/3/custody/signed/officer",
+        "token-bag/3/custody/signed/witness-1", "token-bag/3/custody/deviation",
     ]  # fmt: skip
     assert any("A-17" in line for line in asked[2].shown) and any("A-71" in line for line in asked[2].shown)
-    assert (asked[-3].by, asked[-2].by) == ("officer", "witness-1")
+    assert (asked[-5].by, asked[-4].by) == ("officer", "witness-1")
     assert isinstance(asked[-1], Write) and asked[-1].data["class"] == "override" and REASON in asked[-1].data["text"]
     assert {person["id"] for person in asked[-1].data["by"]} == {"officer", "witness-1"}
 
@@ -90,7 +93,7 @@ def test_a_count_that_balances_asks_nothing_more_and_one_that_does_not_needs_two
     counted_in = {"bags": 4, "tokens": 1}
     asked, products = run(COUNTED_OUT, "3", "3", counted_in=counted_in)
     assert len(asked) == 3 and products == {"counted_in": {"tokens": 1}, "counted_out": {"bags": 3}}
-    asked, products = run(COUNTED_OUT, "4", "4", "count again", "2", "2", "deviation", REASON, "agreed", "0" * 64, counted_in=counted_in)
+    asked, products = run(COUNTED_OUT, "4", "4", "count again", "2", "2", "deviation", *OVERRIDDEN, counted_in=counted_in)
     (line,) = [request for request in asked if isinstance(request, Write)]
     assert line.data["class"] == "override" and "(in 4, foreseen 3, out 2)" in line.data["text"]
     assert products["counted_out"] == {"bags": 2}

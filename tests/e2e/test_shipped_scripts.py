@@ -3,6 +3,7 @@
 import hashlib
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,8 @@ def judged(folder: Path, bundles: int) -> Path:
         bundle = folder / "bundles" / str(number)
         subprocess.run(["sha256sum", "--quiet", "--strict", "-c", "SHA256SUMS"], cwd=bundle, check=True)
         done("verify", bundle, "--fingerprint", fingerprint(folder, number))
+        page = [sys.executable, "-I", "-S", str(ROOT / "docs" / "verify_bundle.py"), str(bundle), fingerprint(folder, number)]
+        subprocess.run(page, cwd="/", check=True)
         assert ceremony("verify", bundle).code == 8
         [root] = (bundle / "root").iterdir()
         accepts(root, root)

@@ -15,7 +15,7 @@ help:
 	@echo "make wheelhouse  the folder that goes to the air-gapped machine"
 	@echo "make goldens     write the screens' goldens anew (then read the diff)"
 	@echo "make schema      write the JSON Schema of ceremony scripts anew"
-	@echo "make docs        write docs/errors.md and the pictures anew"
+	@echo "make docs        write docs/errors.md, docs/compliance.md and the pictures anew"
 	@echo "make pins        pin the packages of pyproject.toml anew (needs uv)"
 
 setup: .venv/ready
@@ -46,6 +46,7 @@ schema: .venv/ready
 
 docs: .venv/ready
 	python docs/make_errors.py > docs/errors.md
+	python docs/make_compliance.py > docs/compliance.md
 	python docs/make_pictures.py
 
 wheelhouse: .venv/ready

@@ -9,6 +9,7 @@ import msgspec
 import tomlkit
 
 from ceremony.activation.arrangement import Activation
+from ceremony.engine.evidence import WITNESSING
 from ceremony.errors import CeremonyError
 from ceremony.machine.site import Site
 from ceremony.room.rehearsed import Rehearsed
@@ -63,7 +64,13 @@ def past_script(script: bytes, model: Script) -> bytes:
         document.pop(table, None)
     document["activation"] = activation_of_past(model.activation)
     actor = next(participant.id for participant in model.participants if participant.role == "administrator")
-    confirm = next(participant.id for participant in model.participants if participant.role not in ("administrator", "observer"))
+    others = [participant for participant in model.participants if participant.role not in ("administrator", "observer")]
+    confirm = next((other.id for other in others if other.role in WITNESSING), others[0].id)
+    for participant in document["participants"]:
+        # Where the later script has nobody who only watches, the made-up key generation has.
+        if participant["id"] == confirm and participant["role"] not in WITNESSING:
+            participant["role"] = "witness"
+    document["evidence"] = "witness"
     document["id"] = f"past-{model.id}"[:64]
     document["title"] = f"Made-up past of: {model.title}"
     document["world"] = {"token": "blank", "root": "absent"}

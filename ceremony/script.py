@@ -14,6 +14,7 @@ import msgspec
 from ceremony.activation import arrangement
 from ceremony.activation.arrangement import Activation
 from ceremony.engine.check import impossible_steps
+from ceremony.engine.evidence import problems_with_evidence
 from ceremony.engine.on_paper import problems_on_paper
 from ceremony.engine.step import Person, Step
 from ceremony.errors import CeremonyError
@@ -177,6 +178,7 @@ def problems_with(script: Script) -> Iterator[Problem]:
         yield Problem("root.always_authenticate", "each signature would take the whole quorum: not together with a shared user PIN")
     yield from _problems_with_names(script)
     yield from _problems_with_dates(script)
+    yield from (Problem(*found) for found in problems_with_evidence(script))
     for number, what in impossible_steps(script):
         yield Problem(f"steps[{number}] {shown_text(script.steps[number - 1].title)!r}" if script.steps else "steps", what)
 
@@ -254,8 +256,6 @@ def _step(value: Any, where: str, problems: list[Problem]) -> Any:
 def _not_built(script: Script) -> Iterator[Problem]:
     if script.policy != "private-iot-root":
         yield Problem("policy", f"{script.policy!r} is not built yet: its profiles do not exist", not_built=True)
-    if script.evidence == "qualified-auditor" or script.evidence == "video":
-        yield Problem("evidence", f"{script.evidence!r} is not built yet", not_built=True)
     if script.root.always_authenticate and script.activation.kind != "shared-pin":
         yield Problem("root.always_authenticate", "a key that wants the PIN before each signature is not built yet", not_built=True)
     if script.backup.kind != "none":

@@ -90,6 +90,10 @@ def test_the_page_of_error_codes_is_the_one_that_the_tables_make() -> None:
     assert (DOCS / "errors.md").read_text() == made_by(DOCS / "make_errors.py").page(), "python docs/make_errors.py > docs/errors.md"
 
 
+def test_the_page_of_rules_is_the_one_that_the_table_makes() -> None:
+    assert (DOCS / "compliance.md").read_text() == made_by(DOCS / "make_compliance.py").page(), "make docs"
+
+
 @pytest.mark.parametrize("code", [*CODES, *HSM_CODES])
 def test_every_code_stands_in_the_page_of_errors(code: str) -> None:
     assert f"| `{code}` | " in (DOCS / "errors.md").read_text()

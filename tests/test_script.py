@@ -177,8 +177,6 @@ def test_all_problems_are_told_at_once() -> None:
     ("before", "after"),
     [
         ('policy = "private-iot-root"', 'policy = "public-trust"'),
-        ('evidence = "witness"', 'evidence = "video"'),
-        ('evidence = "witness"', 'evidence = "qualified-auditor"'),
         ('key = "ec:secp384r1"', 'key = "ec:secp384r1"\nalways_authenticate = true'),
         ('[backup]\nkind = "none"', '[backup]\nkind = "vendor-clone"'),
         ('[backup]\nkind = "none"', '[backup]\nkind = "twin-root"'),

@@ -96,6 +96,7 @@ class ScriptAsData(msgspec.Struct, frozen=True):
     steps: tuple[ScriptStep, ...]
     root: RootTable
     window: ScriptWindow
+    evidence: str
     activation: Activation = Activation(kind="pin")
     profiles: dict[str, ProfileTable] = {}
     intermediates: tuple[ScriptIntermediate, ...] = ()

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ceremony.activation.arrangement import Activation
 from ceremony.pki.printed import printed_text
 from ceremony.report.blocks import Block, Facts, Heading, Table
 from ceremony.report.record import Record
-from ceremony.report.rows import rows
+from ceremony.report.rows import rows, told
 
 
 def approved(record: Record) -> list[Block]:
@@ -17,6 +18,8 @@ def approved(record: Record) -> list[Block]:
         blocks += _table(title, table)
     for name, profile in script.profiles.items():
         blocks += _table(f"Profile {name}", profile)
+    if script.activation:
+        blocks += _activation(script.activation)
     if script.intermediates:
         names = tuple(
             (wanted.name, wanted.profile, wanted.spki_sha256 or "as on the factory's paper form") for wanted in script.intermediates
@@ -28,7 +31,15 @@ def approved(record: Record) -> list[Block]:
             Heading("Services that may be given proof of possession", 2),
             Table(("Service", "Certificate"), services, (1, 1), (0, 1)),
         ]
-    return [*blocks, *_table("How the token is unlocked", script.activation), *_table("What else it says", script.rest)]
+    return [*blocks, *_table("What else it says", script.rest)]
+
+
+def _activation(activation: Activation) -> list[Block]:
+    """Who holds the PINs, and where that changes, who held them before."""
+    blocks: list[Block] = [Heading("How the token is unlocked", 2), Facts(told(activation.lines()))]
+    if activation.changes:
+        blocks += [Heading("How it is unlocked when the ceremony begins", 2), Facts(told(activation.lines(before=True)))]
+    return blocks
 
 
 def _table(title: str, table: Mapping[str, Any]) -> list[Block]:

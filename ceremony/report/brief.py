@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ceremony.activation.arrangement import PIN_NAMES
 from ceremony.crossing.record import data_as
 from ceremony.report.blocks import Event
 from ceremony.report.happened import events_of
@@ -74,6 +75,11 @@ def _held_by(args: Mapping[str, Any]) -> str:
     return f"by {', '.join(map(str, holders))}" if isinstance(holders, list) and holders else ""
 
 
+def _pin(args: Mapping[str, Any]) -> str:
+    which = args.get("which")
+    return f"The {PIN_NAMES[which]}" if which in PIN_NAMES else f"A PIN ({which})"
+
+
 def _signed(value: Mapping[str, Any], args: Mapping[str, Any]) -> str:
     if value.get("given_up"):
         return "GIVEN UP: a signature may exist"
@@ -89,11 +95,12 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]] = {
     "token-facts": _token,
     "login": _login,
     "lock": lambda value, args: "Logged out",
-    "prove-activation": lambda value, args: f"The {args.get('which')} PIN proved {_held_by(args)}",
-    "change-activation": lambda value, args: f"The {args.get('which')} PIN changed by {args.get('by')}, now held {_held_by(args)}",
+    "prove-activation": lambda value, args: f"{_pin(args)} proved {_held_by(args)}",
+    "change-activation": lambda value, args: f"{_pin(args)} changed by {args.get('by')}, now held {_held_by(args)}",
     "random": lambda value, args: f"{args.get('length')} random bytes from the token, hashed with the system's",
     "serial-number": lambda value, args: f"Serial number {value.get('serial')}",
     "generate-key": lambda value, args: f"Key {value.get('label')} made on the token by {value.get('mechanism')}",
+    "proof-key": lambda value, args: "A key for the proof made in memory, to be dropped",
     "store": lambda value, args: f"Bytes to be signed stored, SHA-256 {str(value.get('sha256'))[:_FIRST_DIGITS]}\u2026",
     "sign": _signed,
     "sign-statement": lambda value, args: f"{args.get('name')} signed with a credential of their own",

@@ -33,8 +33,8 @@ def sign_off_tables(record: Record) -> list[Block]:
         NewPage(),
         Heading("Sign-offs"),
         Paragraph(
-            "Everybody who is present and no observer signs off before each export and at the close, with a credential of their own; this "
-            "is the same by ink. A refusal is written down and does not erase."
+            "Everybody who is present and no observer signs off before each export and at the close, with a credential of their own; "
+            "this is the same by ink. A refusal is written down and does not erase."
         ),
     ]
     for number, step in enumerate(record.script.steps, 1):

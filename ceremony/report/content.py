@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ceremony.report.approved import approved
 from ceremony.report.blocks import Block, Content, NewPage, escaped
 from ceremony.report.by_hand import auditors_opinion, compared_by_hand, deviation_sheets, sign_off_tables
+from ceremony.report.compliance import compliance
 from ceremony.report.cover import cover_note, cover_of_report, cover_of_script
 from ceremony.report.evidence import certificates_made, fingerprints, keys, made, physical_facts, requests
 from ceremony.report.people import participants_to_come, people
@@ -83,6 +84,7 @@ def _held(record: Record, certificates: Mapping[str, bytes]) -> list[Block]:
         *device(record),
         *software(record),
         *fingerprints(record),
+        *compliance(record),
         *auditors_opinion(record),
         NewPage(),
         *compared_by_hand(record),

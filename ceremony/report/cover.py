@@ -3,7 +3,7 @@
 from ceremony.report.blocks import Block, Box, DigestByHand, Facts, Paragraph, Table, digest_block
 from ceremony.report.happened import events_of
 from ceremony.report.record import Record
-from ceremony.report.rows import spoken, text_of
+from ceremony.report.rows import spoken, text_of, told
 from ceremony.transcript import Line
 
 EVIDENCE = {
@@ -69,14 +69,6 @@ def cover_of_report(record: Record) -> list[Block]:
         *_fingerprints(record),
         _backup(record),
         *_smaller_group(record),
-        Box(
-            "This report is a rendering, not evidence",
-            (
-                "It was made by the program from the record and says nothing that the record does not. The evidence is the transcript, and "
-                "the fingerprint that the people present wrote on paper with their own hands. Compare the fingerprint above with that "
-                "paper, then check the bundle as the last page says.",
-            ),
-        ),
     ]
 
 
@@ -100,13 +92,22 @@ def _of_script(record: Record) -> tuple[tuple[str, str], ...]:
         rows.append(("May be held", f"from {text_of(window.get('from'))} to {text_of(window.get('to'))}, both days included"))
     if script.root:
         rows.append(("Root", f"{text_of(script.root.get('subject'))}, key {text_of(script.root.get('key'))}"))
+    if script.activation:
+        rows += told(script.activation.lines()[:3])
     return (*rows, ("Key generation", f"witnessed {EVIDENCE.get(script.evidence, script.evidence)}"))
+
+
+_NO_EVIDENCE = (
+    "This report is a rendering, not evidence: it says nothing that the record does not. The evidence is the transcript, and the "
+    "fingerprint that the people present wrote on paper. Compare it with the one below, then check the bundle as the last page says."
+)
 
 
 def _mode_in_words(rehearsal: bool) -> Box:
     if rehearsal:
-        return Box("REHEARSAL", ("Held to practise, on a throw-away token. Nothing that came out of it may be trusted by anything.",))
-    return Box("PRODUCTION", ("The record says that this was the ceremony itself, not a rehearsal.",))
+        held = "Held to practise, on a throw-away token. Nothing that came out of it may be trusted by anything."
+        return Box("REHEARSAL", (held, _NO_EVIDENCE))
+    return Box("PRODUCTION", ("The record says that this was the ceremony itself, not a rehearsal.", _NO_EVIDENCE))
 
 
 def _backup(record: Record) -> Box:
@@ -129,14 +130,13 @@ def _backup(record: Record) -> Box:
 
 
 def _smaller_group(record: Record) -> list[Block]:
-    so = record.script.activation.get("so")
-    reason = so.get("smaller") if isinstance(so, dict) else None
-    if not reason:
+    so = record.script.activation.so if record.script.activation else None
+    if so is None or not so.smaller:
         return []
     return [
         Box(
             "The SO PIN is held by a smaller group than the user PIN",
-            ("Whoever has the SO PIN can set a new user PIN and use the key.", f"Reason given by the script: {text_of(reason)}"),
+            ("Whoever has the SO PIN can set a new user PIN and use the key.", f"Reason given by the script: {so.smaller}"),
         )
     ]
 

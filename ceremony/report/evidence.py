@@ -13,20 +13,27 @@ _CERTIFICATES = {"root-certificate", "intermediate-certificate", "proof-certific
 
 
 def physical_facts(record: Record) -> list[Block]:
-    """What was read from bags, seals, safes and media, each typed by two people."""
+    """What was read from bags, seals, safes and media, and what was counted, each typed by two people."""
     told: dict[tuple[str, ...], int] = {}
+    counts: dict[str, tuple[int, int | None]] = {}
     for line in record.of_type("step-finished"):
-        for fact in record.products_of(line).physical:
-            told.setdefault((fact.name, fact.what, fact.text, fact.value), line.step or 0)
-    if not told:
+        products = record.products_of(line)
+        for fact in products.physical:
+            told.setdefault((fact.name, fact.what, fact.text, fact.value, fact.custody), line.step or 0)
+        counts |= {name: (number, None) for name, number in products.counted_in.items()}
+        counts |= {name: (counts.get(name, (0, None))[0], number) for name, number in products.counted_out.items()}
+    blocks: list[Block] = []
+    if told:
+        listed = tuple((*fact[:4], fact[4] or "", str(step)) for fact, step in told.items())
+        columns = ("Name", "What", "Read from", "Value", "Custody", "Step")
+        blocks.append(Table(columns, listed, (3, 2, 5, 5, 2, 1), (0, 3)))
+    if counts:
+        rows = tuple((name, str(before), "not counted out" if after is None else str(after)) for name, (before, after) in counts.items())
+        blocks += [Heading("Inventory", 2), Table(("Item", "Counted in", "Counted out"), rows, (3, 1, 1), (0,))]
+    if not blocks:
         return []
-    listed = tuple((*fact, str(step)) for fact, step in told.items())
-    columns = ("Name", "What", "Read from", "Value", "Step")
-    return [
-        Heading("Bags, seals, safes and media"),
-        Paragraph("Each was typed by two people from the thing itself, the second without seeing what the first had typed."),
-        Table(columns, listed, (3, 2, 5, 5, 1), (0, 3)),
-    ]
+    typed = "Each was typed by two people from the thing itself, the second without seeing what the first had typed."
+    return [Heading("Bags, seals, safes and media"), Paragraph(typed), *blocks]
 
 
 def made(record: Record) -> list[Block]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from ceremony.activation.arrangement import Activation
 from ceremony.crossing.record import Artifact, Sealed, data_as
 from ceremony.crossing.request import Sha256
 from ceremony.errors import CeremonyError
@@ -75,7 +76,7 @@ class ScriptAsData(msgspec.Struct, frozen=True):
     profiles: dict[str, dict[str, Any]] = {}
     intermediates: tuple[Intermediate, ...] = ()
     proofs: tuple[Proof, ...] = ()
-    activation: dict[str, Any] = {}
+    activation: Activation | None = None
     rest: dict[str, Any] = {}
 
 
@@ -174,6 +175,7 @@ class PhysicalFact(msgspec.Struct, frozen=True):
     what: str
     text: str
     value: str
+    custody: str = ""
 
 
 class Products(msgspec.Struct, frozen=True):
@@ -181,6 +183,8 @@ class Products(msgspec.Struct, frozen=True):
 
     people: dict[str, Acting] = {}
     physical: tuple[PhysicalFact, ...] = ()
+    counted_in: dict[str, int] = {}
+    counted_out: dict[str, int] = {}
     token: dict[str, Any] = {}
 
 

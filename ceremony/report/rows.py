@@ -13,6 +13,11 @@ def rows(table: Mapping[str, Any], but: Collection[str] = (), *, shown: Callable
     return tuple((name, value) for name, _, value in named)
 
 
+def told(lines: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Lines `name: text` as rows of facts."""
+    return tuple((name, text) for name, _, text in (line.partition(": ") for line in lines))
+
+
 def text_of(value: Any) -> str:
     """Any value as one text: a text as it is, else as `listed` has it."""
     return value if isinstance(value, str) else "; ".join(listed(value)) if value is not None else "none"

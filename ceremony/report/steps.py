@@ -11,7 +11,7 @@ from ceremony.report.record import Record
 from ceremony.report.rows import line_numbers, rows, text_of
 from ceremony.transcript import Line
 
-_SHOWN_BESIDE = {"title", "say", "actor", "confirm", "facts", "statement"}
+_SHOWN_BESIDE = {"title", "say", "actor", "confirm", "facts", "items", "statement"}
 
 
 def steps_to_take(record: Record) -> list[Block]:
@@ -49,18 +49,26 @@ def _say(step: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _written(step: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    facts = tuple((text_of(fact.get("name")), f"{fact.get('what')}: {fact.get('text')}") for fact in _facts(step))
-    return (*rows(step, but=_SHOWN_BESIDE, shown=printed_text), *facts)
+    facts = tuple((text_of(fact.get("name")), f"{fact.get('what')}: {fact.get('text')}") for fact in _tables(step, "facts"))
+    items = tuple(
+        (
+            text_of(item.get("name")),
+            text_of(item.get("text")) + (f", {change:+} when counted out" if (change := item.get("change")) else ""),
+        )
+        for item in _tables(step, "items")
+    )
+    return (*rows(step, but=_SHOWN_BESIDE, shown=printed_text), *facts, *items)
 
 
-def _facts(step: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    facts = step.get("facts", ())
-    return (fact for fact in (facts if isinstance(facts, list) else ()) if isinstance(fact, dict))
+def _tables(step: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
+    tables = step.get(key, ())
+    return (table for table in (tables if isinstance(tables, list) else ()) if isinstance(table, dict))
 
 
 def _blanks(step: Mapping[str, Any]) -> Iterator[str]:
     """What is written down beside a step, as its kind has it."""
-    yield from (f"{fact.get('what')} {fact.get('name')}" for fact in _facts(step))
+    yield from (f"{fact.get('what')} {fact.get('name')}" for fact in _tables(step, "facts"))
+    yield from (f"number of {item.get('name')}" for item in _tables(step, "items"))
     match step.get("kind"):
         case "check-clock":
             yield from ("time on the screen (UTC)", "time on your own clock (UTC)")

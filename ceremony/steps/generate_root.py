@@ -37,8 +37,10 @@ class GenerateRoot(Step, frozen=True, tag="generate-root"):
             f"and the id {key_id}. It can sign and nothing else, and never leaves the token.",
         )
         yield Ask(key="order", text="This orders the key: type its label.", by=self.actor, shown=shown, accept=root.label)
-        agree = Ask(key="agree", text="Do you agree that the key is made now?", by=confirmer, shown=shown, accept="generate")
-        yield from backed(known, agree)
+        for number, person in enumerate(self.confirm):
+            question = "agree" if number == 0 else f"agree/{person}"
+            agree = Ask(key=question, text="Do you agree that the key is made now?", by=person, shown=shown, accept="generate")
+            yield from backed(known, agree)
         args = {"label": root.label, "key_id": key_id, "key": root.key}
         key = yield Act(
             key="generate",
@@ -50,15 +52,17 @@ class GenerateRoot(Step, frozen=True, tag="generate-root"):
         )
         digest = key["public_key_sha256"]
         yield Show(lines=("The root key is on the token.", *attribute_text(key["attributes"])))
-        for number, person in enumerate((self.actor, confirmer)):
-            words = words_of(digest)[4 * number : 4 * number + 4]
-            text = f"The {'first' if number == 0 else 'next'} four words of the public key's digest."
+        for number, person in enumerate((self.actor, *self.confirm)):
+            # Everybody types four words of their own, the ninth person the first four again.
+            first = 4 * number % 32
+            words = words_of(digest)[first : first + 4]
+            text = f"The {'next' if first else 'first'} four words of the public key's digest."
             attributes = attribute_text(key["attributes"])
             seen = Ask(key=f"seen/{person}", text=text, by=person, shown=attributes, digest=digest, accept=" ".join(words))
-            if person == confirmer:
-                yield from backed(known, seen)
-            else:
+            if person == self.actor:
                 yield seen
+            else:
+                yield from backed(known, seen)
         return {"root_public_key": key["public_key"], "root_public_key_sha256": digest, "root_key_id": key_id, "root_key_label": root.label}
 
 

@@ -172,6 +172,7 @@ FORGERIES: list[tuple[Callable[[HeldCeremony], None], str]] = [
     (second_order_missing, "orders"),
     (put("result", {"key": "batch/1/sign/beta.1"}, value={"given_up": True}), "orders"),
     (drop("result", key="proofs/machine/check/1"), "machine-checks"),
+    (drop("confirmed", key="seen/witness-1"), "evidence"),
     (drop("confirmed", key="vouch/1/beta.1/admin"), "vouching"),
     (vouched_by_one, "vouching"),
     (skipped_step, "steps"),

@@ -33,7 +33,7 @@ def one_person_in_two_roles(script: dict[str, Any]) -> None:
 
 
 def one_person_as_an_alternate_of_two(script: dict[str, Any]) -> None:
-    script["participants"][1]["alternates"] = ["Per Aas"]
+    script["participants"][1]["alternates"] = [{"name": "Per Aas", "credential": f"ed25519:{'ab' * 32}"}]
 
 
 def an_intermediate_that_outlives_its_root(script: dict[str, Any]) -> None:

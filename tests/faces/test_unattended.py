@@ -171,4 +171,5 @@ def test_a_passphrase_has_a_place_of_its_own_among_the_planned_mistakes() -> Non
     unattended.tell(Notice(kind="step-started", step=1))
     pin = Secret(what="user PIN", by="admin", suggestion="1234")
     passphrase = Secret(what="passphrase of Anna", by="admin", kind="passphrase", suggestion="of the rehearsal")
-    assert [unattended.secret(secret) for secret in (pin, passphrase, passphrase)] == [b"1234", b"forgotten", b"of the rehearsal"]
+    typed = [unattended.secret(secret) for secret in (pin, passphrase, passphrase)]
+    assert typed == [bytearray(b"1234"), bytearray(b"forgotten"), bytearray(b"of the rehearsal")]

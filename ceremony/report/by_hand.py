@@ -1,6 +1,6 @@
 """What is written on the paper by hand: deviation sheets, sign-offs, the auditor's opinion."""
 
-from ceremony.report.blocks import Block, Heading, NewPage, Paragraph, Sheet, Table
+from ceremony.report.blocks import Block, DigestByHand, Heading, NewPage, Paragraph, Sheet, Table
 from ceremony.report.record import Record
 
 DEVIATION_SHEETS = 4
@@ -44,6 +44,23 @@ def sign_off_tables(record: Record) -> list[Block]:
                 Table(columns, rows, (3, 5, 4, 6, 3, 6), (0,), by_hand=True),
             ]
     return blocks
+
+
+def fingerprint_to_keep(record: Record) -> list[Block]:
+    """A page to cut in two: the fingerprint as two people wrote it, to be kept apart from the record and from each other."""
+    label = f"Fingerprint at the close of {record.script.id}, written by hand as it was read aloud"
+    kept = Table(("Written by", "Date", "Signature"), (("", "", ""),), (4, 2, 5), by_hand=True)
+    return [
+        NewPage(),
+        Heading("The fingerprint, to keep"),
+        Paragraph(
+            "Cut in two. Two people keep a half each, apart from the record and from each other: only this paper makes the record proof."
+        ),
+        DigestByHand(label),
+        kept,
+        DigestByHand(label),
+        kept,
+    ]
 
 
 SEALING = ("crossing", "close")

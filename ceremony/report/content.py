@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from ceremony.report.approved import approved
 from ceremony.report.blocks import Block, Content, NewPage, escaped
-from ceremony.report.by_hand import auditors_opinion, compared_by_hand, deviation_sheets, sign_off_tables
+from ceremony.report.by_hand import auditors_opinion, compared_by_hand, deviation_sheets, fingerprint_to_keep, sign_off_tables
 from ceremony.report.compliance import compliance
 from ceremony.report.cover import cover_note, cover_of_report, cover_of_script
 from ceremony.report.evidence import certificates_made, fingerprints, keys, made, physical_facts, requests
@@ -57,6 +57,7 @@ def _not_yet_held(record: Record) -> list[Block]:
         *steps_to_take(record),
         *deviation_sheets(),
         *sign_off_tables(record),
+        *fingerprint_to_keep(record),
         *auditors_opinion(record),
         NewPage(),
         *how_to_verify(record),

@@ -1,6 +1,6 @@
 """Page one: what this is of, where it stands, and the digests that people compare with their own paper."""
 
-from ceremony.report.blocks import Block, Box, DigestByHand, Facts, Paragraph, Table, digest_block
+from ceremony.report.blocks import Block, Box, Facts, Paragraph, Table, digest_block
 from ceremony.report.happened import events_of
 from ceremony.report.record import Record
 from ceremony.report.rows import spoken, text_of, told
@@ -24,7 +24,6 @@ def numbers_of_trouble(record: Record) -> set[int]:
 
 def cover_of_script(record: Record) -> list[Block]:
     """The cover of a ceremony not yet held."""
-    script = record.script
     return [
         Box(
             "This is the script for the room",
@@ -44,7 +43,6 @@ def cover_of_script(record: Record) -> list[Block]:
             (5, 3, 3, 3),
             by_hand=True,
         ),
-        DigestByHand(f"Fingerprint at the close of {script.id}: written here by hand, read aloud, kept apart from the record"),
     ]
 
 

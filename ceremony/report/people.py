@@ -71,12 +71,12 @@ def _presence(named: str, acted: list[str]) -> str:
 
 def _identified(record: Record) -> dict[str, str]:
     """How each person was identified, as the roll-calls have it, by participant's id."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for products in record.products():
-        for id, acting in products.people.items():
-            if acting.identified and acting.identified not in found[id]:
-                found[id].append(acting.identified)
-    return {id: "; ".join(ways) for id, ways in found.items()}
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for line in record.of_type("confirmed"):
+        asked, _, id = str(line.data.get("key")).partition("/")
+        if asked == "identified":
+            found[id][data_as(Answered, line).value] = None
+    return {id: ", ".join(ways) for id, ways in found.items()}
 
 
 def _duties(record: Record) -> list[Block]:

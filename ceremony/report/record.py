@@ -165,7 +165,6 @@ class Acting(msgspec.Struct, frozen=True):
     name: str
     role: str
     stands_in: bool = False
-    identified: str = ""
 
 
 class PhysicalFact(msgspec.Struct, frozen=True):

@@ -85,6 +85,6 @@ def sign_offs(record: Record) -> list[Block]:
             signatures.append((f"line {line.seq}, {signed.name}", signed.signature))
     if not rows:
         return [Heading("Sign-offs"), Paragraph("Nobody signed off.")]
-    table = Table(("Line", "Id", "Who", "Statement", "Credential"), tuple(rows), (1, 2, 3, 4, 4), (0, 1, 4))
+    table = Table(("Line", "Id", "Who", "Statement", "Credential"), tuple(rows), (2, 3, 4, 4, 10), (0, 1, 4))
     blocks: list[Block] = [Heading("Sign-offs"), table]
     return [*blocks, Heading("Signatures of the sign-offs", 2), Facts(tuple(signatures))] if signatures else blocks

@@ -41,7 +41,11 @@ def _commands(*, fingerprint: str, script: str, root: str, root_sha256: str, lea
             "With the program, on any machine, without a token. The fingerprint is typed from the paper, never copied from this page:"
         ),
         Listing(("ceremony verify BUNDLE --fingerprint FINGERPRINT-FROM-PAPER",)),
-        Paragraph("Without the program, in the bundle's folder. Every file is the one that the sums name:"),
+        Paragraph(
+            "Without the program, by one page of Python that comes with its documents (verify_bundle.py, auditor-guide.md), and openssl:"
+        ),
+        Listing(("python3 -I verify_bundle.py BUNDLE FINGERPRINT-FROM-PAPER",)),
+        Paragraph("Without either, in the bundle's folder. Every file is the one that the sums name:"),
         Listing(("sha256sum -c SHA256SUMS",)),
         Paragraph(f"The transcript is the one whose fingerprint stands on paper. This must print {'it' if not fingerprint else 'that'}:"),
         Listing(("tail -n1 record/transcript.jsonl | sha256sum", *_printed(fingerprint))),

@@ -204,7 +204,7 @@ def test_the_paper_script_has_room_to_write() -> None:
     text = text_of(content)
     assert content.mode == "NOT YET HELD"
     assert text.count("Initials") == 1 + 6
-    assert text.count("64 hex digits") == 1 + 2
+    assert text.count("64 hex digits") == 2 + 2
     assert text.count("What was decided, and why") == 4
     assert "sha256sum -c SHA256SUMS" in text
     assert render_pdf(content).startswith(b"%PDF")
@@ -263,7 +263,7 @@ def test_the_commands_of_the_last_chapter_say_what_it_says(held: MadeUp, tmp_pat
     def said(command: str) -> str:
         return subprocess.run(["sh", "-c", command], capture_output=True, check=True, cwd=tmp_path, text=True).stdout.strip()
 
-    _with_program, _sums, tail, chain, script, root, verified = _listings(sealed)
+    _with_program, _one_page, _sums, tail, chain, script, root, verified = _listings(sealed)
     for command, printed in (tail, script, root):
         assert said(command).split()[0] == printed
     assert said("\n".join(chain)) == sealed.lines[-1].sha256

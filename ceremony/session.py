@@ -267,7 +267,7 @@ def _taken_over(folder: CeremonyFolder, script: Script, bundle: Path | None, *, 
     ledger = (target / "record" / "ledger.json").read_bytes()
     activation = activation_in(ledger)
     if activation is not None:
-        _require_as_left(script, activation)
+        require_as_left(script, activation)
     root = next((target / "root").iterdir())
     from ceremony.crossing.artifacts import certificate_der, read_certificates
 
@@ -279,7 +279,7 @@ def _taken_over(folder: CeremonyFolder, script: Script, bundle: Path | None, *, 
     }
 
 
-def _require_as_left(script: Script, activation: BothPins) -> None:
+def require_as_left(script: Script, activation: BothPins) -> None:
     """The PINs are held as the script says they are when it begins. Raises CeremonyError ACTIVATION-DIFFERS."""
     for which in WHICH:
         left, said = activation.of(which).as_said, script.activation.held(which, before=True)

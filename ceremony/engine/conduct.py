@@ -82,6 +82,8 @@ class Session:
         self.known: Known = known(script, transcript.lines, 1)
         self._machine_is_stale = False
         self._aside = False
+        # Somebody said to use the last try of a PIN in the act that is done next.
+        self.insist = False
 
     # a step
 
@@ -255,7 +257,7 @@ class Session:
             try:
                 value = self.finish(act)
             except CeremonyError as undecided:
-                self.decide(undecided)
+                self.insist = self.decide(undecided)
                 return Recovery(self).of(act)
             if value is not None:
                 return value
@@ -267,12 +269,13 @@ class Session:
         """
         self.face.tell(Notice(kind="working", lines=(act.waiting or f"Waiting: {act.verb}",)))
         try:
-            value = self.room.do(act, self.secret)
+            insist, self.insist = self.insist, False
+            value = self.room.do(act, self.secret, insist)
         except CeremonyError as failed:
             if failed.outcome_unknown or act.after_crash == "destroy-first":
                 raise
             self.append("result", {"key": act.key, "verb": act.verb, "error": {"code": failed.code, "what": failed.what}})
-            self.decide(failed)
+            self.insist = self.decide(failed)
             return None
         return self.record(act, value)
 

@@ -26,7 +26,7 @@ class Recovery:
             try:
                 return self._settled(act)
             except CeremonyError as failed:
-                self._session.decide(failed)
+                self._session.insist = self._session.decide(failed)
 
     def _settled(self, act: Act) -> dict[str, Any]:
         if act.after_crash == "order-again":

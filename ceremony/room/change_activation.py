@@ -44,7 +44,7 @@ class ChangeActivation(Verb):
                     new, paper = new_pin(room, token, which, held, secret, [number for number in in_force.values() if number is not None])
                 else:
                     new = pin_on_paper(room, which, paper, info, secret)
-                    if paper.sent and opens(token, which, new):
+                    if paper.sent and opens(room, token, which, new):
                         return {"set": paper.set, "found": True}
             else:
                 on_pad(held, info)
@@ -66,9 +66,9 @@ def _change(
         keep_in_mind(room, which, msgspec.structs.replace(paper, sent=True))
     try:
         if args["by"] == "so":
-            token.reset_user_pin(old, new)
+            token.reset_user_pin(old, new, last_try_too=room.last_try_too)
         else:
-            token.set_pin(which, old, new)
+            token.set_pin(which, old, new, last_try_too=room.last_try_too)
     except TokenError as refused:
         if paper and not refused.outcome_unknown:
             keep_in_mind(room, which, msgspec.structs.replace(paper, sent=False))

@@ -89,7 +89,7 @@ def _with_shares(
     try:
         if again and papers["so"] and papers["so"].sent:
             pins["so"] = so_pin = pin_on_paper(room, "so", papers["so"], token.info(), secret)
-            so_in_force = so_pin if opens(token, "so", so_pin) else known_to_all
+            so_in_force = so_pin if opens(room, token, "so", so_pin) else known_to_all
         token.initialise(args["label"], so_in_force, known_to_all, again=again)
         for which in WHICH:
             if which not in pins:
@@ -97,8 +97,8 @@ def _with_shares(
         assert papers["so"] is not None  # noqa: S101  # for the type checker: the SO PIN is shared
         keep_in_mind(room, "so", msgspec.structs.replace(papers["so"], sent=True))
         if so_in_force is known_to_all:
-            token.set_pin("so", known_to_all, pins["so"])
-        token.reset_user_pin(pins["so"], pins["user"])
+            token.set_pin("so", known_to_all, pins["so"], last_try_too=room.last_try_too)
+        token.reset_user_pin(pins["so"], pins["user"], last_try_too=room.last_try_too)
     finally:
         for pin in pins.values():
             wipe(pin)

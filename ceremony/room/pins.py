@@ -55,13 +55,13 @@ def on_pad(held: HeldPin, info: TokenInfo) -> bool:
     return info.protected_path
 
 
-def opens(token: Token, which: Which, pin: bytearray) -> bool:
+def opens(room: "TokenRoom", token: Token, which: Which, pin: bytearray) -> bool:
     """Whether this is the PIN in force, by a login that ends at once; costs a try when it is not. Raises TokenError."""
     try:
         if which == "so":
-            token.login_so(pin)
+            token.login_so(pin, last_try_too=room.last_try_too)
         else:
-            token.login(pin)
+            token.login(pin, last_try_too=room.last_try_too)
             token.logout()
     except TokenError as refused:
         if refused.code == "TOKEN-PIN-WRONG":

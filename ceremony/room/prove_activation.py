@@ -21,7 +21,7 @@ class ProveActivation(Verb):
         token = room.token
         pin = pin_from_shares(room, args["which"], args["holders"], args["set"], room.token_info(), secret)
         try:
-            if not opens(token, args["which"], pin):
+            if not opens(room, token, args["which"], pin):
                 what = "These shares fit together, and give a PIN that is not the token's: they are of another set than the one in force."
                 raise CeremonyError("SHARE-FOREIGN", what, state="Nobody is logged in. The wrong PIN cost a try.")
         finally:

@@ -35,7 +35,8 @@ class TokenRoom:
 
     `module` and `environment` name the PKCS#11 library and what its process gets. `serial` is that of the token in
     use; "" before one is. `removed` are the names of environment variables that hardening took away. `began` is when this
-    session began: the clock must be steady since then (design, rule 9). `credentials` is where people's own media are mounted.
+    session began: the clock must be steady since then (design, rule 9). `last_try_too`: the act that is done now may use the last try
+    of a PIN, as somebody said. `credentials` is where people's own media are mounted.
     """
 
     folder: CeremonyFolder
@@ -51,6 +52,7 @@ class TokenRoom:
     ceremony: str = ""
     removed: tuple[str, ...] = ()
     to_be_initialised_again: str = ""
+    last_try_too: bool = False
     monotonic: Callable[[], float] = time.monotonic
     began: Moment = field(default_factory=now)
     _module: Module | None = field(default=None, init=False)
@@ -100,8 +102,9 @@ class TokenRoom:
             tokens = self.module.tokens()
         return describe(self.module.info, tokens, self.removed)
 
-    def do(self, act: Act, secret: AskSecret) -> dict[str, Any]:
+    def do(self, act: Act, secret: AskSecret, insist: bool = False) -> dict[str, Any]:
         """Does the act by its verb. Raises CeremonyError; a dead or hanging module is started anew at the next act."""
+        self.last_try_too = insist
         try:
             with self._telling(""):
                 result = VERBS[act.verb].do(self, act.args, secret)

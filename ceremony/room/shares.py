@@ -93,7 +93,7 @@ def _hand_over(
     shown: tuple[str, ...] = (
         f"Share {place} of {len(held.holders)} of the {name}; any {held.threshold} give it back.",
         f"Write on the paper: {name}, set {number}, share {place}. Then the 20 words, numbered.",
-        "It is shown once. Then it is typed back in full from the paper.",
+        "Then it is typed back in full from the paper.",
     )
     what = f"share of the {name}"
     suggestion = words.decode() if room.rehearsal else None

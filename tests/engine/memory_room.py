@@ -62,7 +62,6 @@ class World:
     faults: Faults = field(default_factory=Faults)
     findings: list[Finding] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
-    site: Site = field(default_factory=Site)
     unwritable_from: int | None = None
     rooms: list["MemoryRoom"] = field(default_factory=list)
 
@@ -163,10 +162,10 @@ class MemoryRoom(TokenRoom):
             "environment_removed": [],
         }
 
-    def do(self, act: Act, secret: AskSecret) -> dict[str, Any]:
+    def do(self, act: Act, secret: AskSecret, insist: bool = False) -> dict[str, Any]:
         self.acts.append(act)
         self.world.faults.raise_at(act.key, "before")
-        result = super().do(act, secret)
+        result = super().do(act, secret, insist)
         self.world.changed(f"act {act.verb}")
         self.world.faults.raise_at(act.key, "after")
         return result
@@ -215,7 +214,7 @@ def session(world: World) -> Iterator[Session]:
             room = MemoryRoom(
                 folder=folder,
                 script=script,
-                site=world.site,
+                site=Site(),
                 module_path=Path("/opt/memory/module.so"),
                 environment={},
                 rehearsal=world.rehearsal,

@@ -40,6 +40,7 @@ class Store:
     generated: int = 0
     drawn: int = 0
     wrong_pins: int = 0
+    pad: bool = False
     tried: int = 0
     opened: int = 0
 
@@ -114,12 +115,13 @@ class MemoryToken:
             longest_pin=64,
             pin_alphabet="alphanumeric",
             locks_after=3,
-            protected_path=False,
+            protected_path=store.pad,
             software=False,
             profile="memory",
         )
 
-    def initialise(self, label: str, so_pin: bytearray, user_pin: bytearray, again: bool = False) -> TokenInfo:
+    def initialise(self, label: str, so_pin: bytearray | None, user_pin: bytearray | None, again: bool = False) -> TokenInfo:
+        so_pin, user_pin = self._typed(so_pin), self._typed(user_pin)
         self._faults.raise_before("initialise")
         if self.store.initialised and not again:
             raise TokenError("TOKEN-NOT-BLANK", "In use.")
@@ -133,7 +135,13 @@ class MemoryToken:
         self._faults.raise_after("initialise")
         return self.info()
 
-    def login(self, user_pin: bytearray, *, last_try_too: bool = False) -> None:
+    def _typed(self, pin: bytearray | None) -> bytearray:
+        """What comes over the interface, or, for None, what is typed on the pad."""
+        assert (pin is None) == self.store.pad
+        return bytearray(b"typed on the pad") if pin is None else pin
+
+    def login(self, user_pin: bytearray | None, *, last_try_too: bool = False) -> None:
+        user_pin = self._typed(user_pin)
         self._faults.raise_before("login")
         if self.store.wrong_pins == 2 and not last_try_too:
             raise TokenError("TOKEN-PIN-LAST-TRY", "One try is left.")
@@ -154,13 +162,18 @@ class MemoryToken:
     def login_so(self, so_pin: bytearray, *, last_try_too: bool = False) -> None:
         self._require_so(so_pin)
 
-    def set_pin(self, who: str, old: bytearray, new: bytearray, *, last_try_too: bool = False) -> None:
+    def set_pin(self, who: str, old: bytearray | None, new: bytearray | None, *, last_try_too: bool = False) -> None:
+        if old is None:
+            assert new is None and self.store.pad
+            self._changed(f"{who} PIN changed on the pad")
+            return
+        assert new is not None
         self._faults.raise_before("set-pin")
         if who == "so":
             self._require_so(old)
             self.store.so_pin = bytes(new)
         else:
-            self.login(old)
+            self.login(old, last_try_too=last_try_too)
             self.store.user_pin = bytes(new)
         self.is_open = False
         self._changed(f"{who} PIN changed")

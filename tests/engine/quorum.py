@@ -56,6 +56,8 @@ RECOVER = script_of(
     (CHANGE.format(which="user", by="so"),), _FROM_TO.replace(f"holders = {listed(NEW_SO)}", f"holders = {listed(SO)}"), token="ready"
 )
 LATER = script_of((), _SHARED.format(user=listed(USER), so=listed(SO)), token="ready")
+PAD = script_of((INITIALISE,), '[activation]\nkind = "pin-pad"\n')
+PAD_CHANGED = script_of((CHANGE.format(which="so", by="quorum"),), '[activation]\nkind = "pin-pad"\n', token="ready")
 HOLDERS = {FIRST: (USER, SO), RESHARE: (NEW_USER, NEW_SO), RECOVER: (NEW_USER, SO)}
 
 
@@ -63,8 +65,10 @@ def world_of(world: World, script: bytes) -> World:
     """The world for this script: for a later one with a token in use, whose shares people hold on paper."""
     world.script = script
     write_credentials(world.base / "credentials", *(f"{id.title()} X" for id in _PEOPLE))
-    if script is not FIRST:
-        store = world.store
+    store = world.store
+    if script in (PAD, PAD_CHANGED):
+        store.pad, store.initialised, store.user_pin = True, script is PAD_CHANGED, b"typed on the pad" * (script is PAD_CHANGED)
+    elif script is not FIRST:
         store.label, store.initialised = "example-root", True
         for number, (what, holders) in enumerate((("user PIN", USER), ("SO PIN", SO))):
             secret = bytearray(bytes([number + 1]) * 16)

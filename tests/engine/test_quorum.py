@@ -2,14 +2,20 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from ceremony.activation.arrangement import WHICH
 from ceremony.activation.shares import split
+from ceremony.crossing.held_pins import BothPins, Holder, PinHeldBy
 from ceremony.engine.step import Ask, Secret
+from ceremony.errors import CeremonyError
+from ceremony.script import read_script
+from ceremony.session import require_as_left
 from hsm.errors import TokenError
 from tests.engine.memory_room import World, held, held_to_the_end
 from tests.engine.people import People
-from tests.engine.quorum import FIRST, LATER, RECOVER, RESHARE, assert_right_quorum, world_of
+from tests.engine.quorum import FIRST, LATER, PAD, PAD_CHANGED, RECOVER, RESHARE, assert_right_quorum, world_of
 from tests.engine.right_end import acts, lines_of
 from tests.engine.test_crashes import Snapshots
 
@@ -162,3 +168,42 @@ def test_a_refused_change_does_not_try_the_new_shares_on_the_token(world: World)
     assert_right_quorum(world)
     assert world.store.wrong_pins == 0 and world.store.tried == world.store.opened
     assert all(len(papers) <= 2 for papers in world.shares.values())
+
+
+@pytest.mark.parametrize("script", [PAD, PAD_CHANGED], ids=["initialised", "changed"])
+def test_on_a_pad_nothing_is_typed_here(world: World, script: bytes) -> None:
+    secrets: list[Secret] = []
+    held_to_the_end(world, People(world_of(world, script), secrets_told=secrets.append))
+    assert lines_of(world)[-1].type == "closed"
+    assert {secret.kind for secret in secrets} == {"passphrase"}, "of credentials; no PIN"
+    assert all(line.data["args"]["holders"] == [] for line in acts(world, "login"))
+
+
+def test_a_token_without_a_pad_is_refused_where_the_script_wants_one(world: World) -> None:
+    world_of(world, PAD).store.pad = False
+    people = People(world, told=lambda ask: "pause" if ask.key == "after-error" else None)
+    assert held(world, people).reason == "error"
+    assert "Code: TOKEN-NO-PAD" in people.errors() and not world.store.initialised
+
+
+def test_the_last_try_of_a_pin_is_used_only_when_somebody_says_so(world: World) -> None:
+    """Two wrong PINs before: the change by the right shares goes on by a deliberate choice."""
+    world.store.wrong_pins = 2
+    said = People(world_of(world, RESHARE), told=lambda ask: "use the last try" if "use the last try" in ask.choices else None)
+    held_to_the_end(world, said)
+    assert_right_quorum(world)
+    failed = [line.data["error"]["code"] for line in acts(world, "change-activation", "result") if "error" in line.data]
+    assert failed == ["TOKEN-PIN-LAST-TRY"]
+
+
+def test_a_later_ceremony_begins_with_the_holders_that_the_last_one_left() -> None:
+    script = read_script(RESHARE)
+    as_said = {which: script.activation.held(which, before=True) for which in WHICH}
+    left = {
+        which: PinHeldBy(held.kind, held.threshold, tuple(Holder(id, id) for id in held.holders), 7) for which, held in as_said.items()
+    }
+    require_as_left(script, BothPins(**left))
+    other = msgspec.structs.replace(left["so"], holders=left["so"].holders[:1] + (Holder("bo", "bo"),))
+    with pytest.raises(CeremonyError, match="By the ledger the SO PIN is held by any 2 of 2: admin, bo") as refused:
+        require_as_left(script, BothPins(user=left["user"], so=other))
+    assert refused.value.code == "ACTIVATION-DIFFERS"

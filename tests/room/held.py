@@ -21,7 +21,6 @@ from ceremony.transcript import Transcript, read_lines
 from ceremony.unattended import Unattended, read_answers
 
 SCRIPT = Path(__file__).parents[2] / "ceremony-scripts" / "first-ceremony.toml"
-ANSWERS = SCRIPT.with_suffix("").with_suffix(".answers.toml")
 Hook = Callable[[int, str], None]
 """Called with a line's number, and whether it is about to be written ("before") or on the disk ("after")."""
 
@@ -30,10 +29,10 @@ class Enough(Exception):
     """A partial run has gone as far as it should."""
 
 
-def unattended() -> Unattended:
-    script = read_script(SCRIPT.read_bytes())
-    kinds = [str(step.__struct_config__.tag) for step in script.steps]
-    return Unattended(read_answers(ANSWERS.read_bytes()), lambda said: None, kinds=kinds)
+def unattended(script: Path = SCRIPT) -> Unattended:
+    kinds = [str(step.__struct_config__.tag) for step in read_script(script.read_bytes()).steps]
+    answers = script.with_suffix("").with_suffix(".answers.toml").read_bytes()
+    return Unattended(read_answers(answers), lambda said: None, kinds=kinds)
 
 
 @contextmanager
@@ -50,21 +49,21 @@ def _hooked(hook: Hook) -> Iterator[None]:
         yield
 
 
-def rehearsed(folder: Path, hook: Hook = lambda number, when: None) -> Outcome:
+def rehearsed(folder: Path, hook: Hook = lambda number, when: None, path: Path = SCRIPT) -> Outcome:
     """From an empty folder to the end."""
-    script = SCRIPT.read_bytes()
+    script = path.read_bytes()
     media = {"inbox": None, "outbox": None, "previous": None}
     rehearsal = prepared(script, folder, None, ())
     with _hooked(hook), begun(script, folder, site=Site(), **media, removed=(), rehearsed=rehearsal) as opened:
-        return opened.conduct(unattended())
+        return opened.conduct(unattended(path))
 
 
-def resumed(folder: Path, hook: Hook = lambda number, when: None) -> Outcome:
+def resumed(folder: Path, hook: Hook = lambda number, when: None, path: Path = SCRIPT) -> Outcome:
     """From where the folder's record stands to the end."""
     if not (folder / "transcript.jsonl").exists() or b"\n" not in (folder / "transcript.jsonl").read_bytes():
-        return rehearsed(folder, hook)
+        return rehearsed(folder, hook, path)
     with _hooked(hook), gone_on(folder, inbox=None, outbox=None, removed=()) as opened:
-        return opened.conduct(unattended())
+        return opened.conduct(unattended(path))
 
 
 def copied(folder: Path, to: Path) -> Path:

@@ -44,7 +44,8 @@ def _node(artifact: Artifact, depth: int, certificates: Mapping[str, bytes]) -> 
 
 def timeline(record: Record) -> list[Block]:
     """When each step was done, session by session; each session has a scale of its own."""
-    blocks: list[Block] = [Heading("Timeline")]
+    legend = Paragraph("Each session has its own scale. Black: as written. Striped: something in it was not as written.")
+    blocks: list[Block] = [Heading("Timeline"), legend]
     marked = numbers_of_trouble(record)
     for number, lines in enumerate(_sessions(record), 1):
         first, last = _seconds(lines[0]), _seconds(lines[-1])
@@ -60,7 +61,7 @@ def timeline(record: Record) -> list[Block]:
         ended = lines[-1].type if lines[-1].type in ("paused", "aborted", "closed") else "goes no further in this record"
         told = f"Session {number}: {_day(lines[0])} {_clock(lines[0])} to {_day(lines[-1])} {_clock(lines[-1])} UTC, {ended}"
         blocks += [Heading(told, 2), Timeline(f"{told}; {'; '.join(f'{bar.label}: {bar.times}' for bar in bars)}", tuple(bars))]
-    return [*blocks, Paragraph("Black: as written. Striped: something in it was not as written.")]
+    return blocks
 
 
 def _sessions(record: Record) -> Iterator[list[Line]]:

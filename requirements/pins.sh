@@ -13,5 +13,6 @@ pin() {
 pin build --group build
 pin offline pyproject.toml
 pin online --extra online pyproject.toml
+pin adr --extra online --extra adr pyproject.toml
 pin device --extra device pyproject.toml
-pin dev --extra online --extra device --extra dev pyproject.toml
+pin dev --extra online --extra adr --extra device --extra dev pyproject.toml

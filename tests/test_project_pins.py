@@ -16,8 +16,9 @@ EXTRAS = PROJECT["optional-dependencies"]
 PIN_FILES = {
     "offline": PROJECT["dependencies"],
     "online": PROJECT["dependencies"] + EXTRAS["online"],
+    "adr": PROJECT["dependencies"] + EXTRAS["online"] + EXTRAS["adr"],
     "device": PROJECT["dependencies"] + EXTRAS["device"],
-    "dev": PROJECT["dependencies"] + EXTRAS["online"] + EXTRAS["device"] + EXTRAS["dev"],
+    "dev": PROJECT["dependencies"] + EXTRAS["online"] + EXTRAS["adr"] + EXTRAS["device"] + EXTRAS["dev"],
     "build": DOCUMENT["dependency-groups"]["build"],
 }
 NETWORK_CLIENTS = {"requests", "urllib3", "certifi", "httpx", "aiohttp", "msal", "pyjwt"}
@@ -57,7 +58,7 @@ def test_no_requirements_file_names_an_address(name: str) -> None:
 
 def test_the_files_agree_on_every_version() -> None:
     dev = pins("dev")
-    for name in ("offline", "online", "device"):
+    for name in ("offline", "online", "adr", "device"):
         assert pins(name).items() <= dev.items()
 
 

@@ -18,6 +18,8 @@ from ceremony.commands.files import print_json, say, write_file
 from ceremony.errors import CeremonyError
 from ceremony.online.config import SERVICE_NAME
 from ceremony.simulator.access import TOKEN_PREFIX
+from ceremony.simulator.device_registry import add_policy
+from ceremony.simulator.errors import Refused
 from ceremony.simulator.faults import FACES, Fault
 from ceremony.simulator.http_server import refuse_other_than_loopback
 from ceremony.simulator.server import Simulator
@@ -48,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", type=Path, metavar="FILE", help="take the state from FILE and keep it there (default: keep nothing)")
     parser.add_argument("--name", metavar="NAME", help="of the service (default: simulator-dps, or the state file's)")
     parser.add_argument("--online-toml", type=Path, metavar="FILE", help="write settings by which `ceremony online` talks to it")
+    parser.add_argument(
+        "--adr",
+        action="append",
+        default=[],
+        metavar="NAMESPACE/POLICY",
+        help="a policy of Azure Device Registry that waits for its own root's signature; may be given many times",
+    )
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="each request waits so long")
     parser.add_argument("--most-a-minute", type=int, default=0, metavar="N", help="429 beyond N operations a minute (the real limit: 1000)")
     parser.add_argument("--clock-skew", type=float, default=0.0, metavar="SECONDS", help="the service's clock is ahead by so much")
@@ -67,6 +76,7 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     faults = [_fault(text) for text in args.fault]
     state = load(args.state) if args.state else DpsState()
     state.service_name, state.hubs = args.name or state.service_name, _hubs(args) or state.hubs
+    _add_policies(state, args.adr)
     # Threads take the mask of the one that starts them: so only this one hears the signals.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDED_BY)
     try:
@@ -110,6 +120,17 @@ def _refuse_what_can_not_be(args: argparse.Namespace) -> None:
     problems = [problem for problem, fits in wanted.items() if not fits]
     if problems:
         raise CeremonyError("USAGE", f"{'; '.join(problems)}.", state="Nothing was started.")
+
+
+def _add_policies(state: DpsState, places: list[str]) -> None:
+    """Raises CeremonyError USAGE for what is no NAMESPACE/POLICY."""
+    for place in places:
+        namespace, _, policy = place.partition("/")
+        try:
+            add_policy(state, namespace, policy)
+        except Refused as refused:
+            what = f"--adr {place}: {refused.message}"
+            raise CeremonyError("USAGE", what, state="Nothing was started.") from refused
 
 
 def _hubs(args: argparse.Namespace) -> list[str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ceremony.simulator import certificates
+from ceremony.simulator import certificates, device_registry
 from ceremony.simulator.access import require_token
 from ceremony.simulator.errors import Refused, certificates_body, manager_body
 from ceremony.simulator.exchange import Answer, Request
@@ -14,13 +14,17 @@ _TYPE = "Microsoft.Devices/provisioningServices"
 
 
 class ArmFace:
-    """The control plane of one service. `hosts` are the names that the resource tells: of the service API and the device API."""
+    """The control plane of one service, and of the namespaces of Azure Device Registry beside it.
+
+    `url` is where it listens itself; the hosts are the names that the resource tells: of the service API and the device API.
+    """
 
     name = "arm"
 
     def __init__(self, state: DpsState, faults: Faults) -> None:
         self._state = state
         self._faults = faults
+        self.url = ""
         self.service_host = ""
         self.device_host = ""
 
@@ -29,6 +33,9 @@ class ArmFace:
         require_token(request, self._faults)
         if not request.query.get("api-version"):
             raise Refused(400, 400000, "The api-version query parameter (?api-version=) is required.", "MissingApiVersionParameter")
+        if device_registry.is_for_us(request):
+            with self._state.lock:
+                return device_registry.answer(self._state, request, self.url)
         below = self._below_the_service(request)
         with self._state.lock:
             match request.method, below:
@@ -59,8 +66,8 @@ class ArmFace:
             return Answer(401, body, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
         if refused.status == 403:
             return Answer(403, manager_body(self._without_role(request), "AuthorizationFailed"))
-        if refused.code:
-            return Answer(refused.status, manager_body(refused, refused.code))
+        if refused.code or device_registry.is_for_us(request):
+            return Answer(refused.status, manager_body(refused, refused.code or str(refused.number)))
         return Answer(refused.status, certificates_body(refused, self._state.now()))
 
     def _below_the_service(self, request: Request) -> list[str]:
@@ -75,6 +82,8 @@ class ArmFace:
     def _without_role(self, request: Request) -> Refused:
         last = request.path.rpartition("/")[2]
         kind = _TYPE + "/certificates" * ("/certificates" in request.path)
+        if device_registry.is_for_us(request):
+            kind = f"{device_registry.PROVIDER}/namespaces/credentials/policies"
         action = f"{kind}/{last}/action" if request.method == "POST" else f"{kind}/{_ACTIONS.get(request.method, 'read')}"
         return Refused(
             403,

@@ -77,7 +77,7 @@ class Simulator:
         addresses = [f"{shown}:{server.port}" for server in self._servers[: len(faces) + 1]]
         self.hub_port = registries[0].port if registries else None
         self.arm_url, self.service_host, self.device_host, self.mqtt_host = f"https://{addresses[0]}", *addresses[1:]
-        arm.service_host, arm.device_host = self.service_host, self.device_host
+        arm.url, arm.service_host, arm.device_host = self.arm_url, self.service_host, self.device_host
 
     def _registries(self, mqtt: MqttServer, context: ssl.SSLContext, port: int) -> list[HttpsServer]:
         """The registry of each hub at its address, all at one port; for 0, one that is free at all of them. Raises OSError."""

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 MOST_CERTIFICATES = 25
 MOST_GROUPS = 100
@@ -114,6 +114,22 @@ class HubDevice:
 
 
 @dataclass
+class IssuingPolicy:
+    """A policy of Azure Device Registry: an issuing CA. `csr_der` is empty where none waits, `certificate_der` before there is one.
+
+    `reads_until_active`: how often it is still shown as being worked on.
+    """
+
+    namespace: str
+    name: str
+    brings_own_root: bool
+    leaf_days: int
+    csr_der: bytes
+    certificate_der: bytes = b""
+    reads_until_active: int = 0
+
+
+@dataclass
 class DpsState:
     """One Device Provisioning Service, its linked hubs, and all they hold.
 
@@ -143,6 +159,16 @@ class DpsState:
     failed_operations: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Of those that failed: the result (DeviceRegistrationResult as JSON), by operation."""
     devices: dict[tuple[str, str], HubDevice] = field(default_factory=dict)
+    namespaces: list[str] = field(default_factory=list)
+    """Of Azure Device Registry."""
+    policies: dict[str, IssuingPolicy] = field(default_factory=dict)
+    """By NAMESPACE/POLICY in lower case."""
+    registry_operations: dict[str, str] = field(default_factory=dict)
+    """Of hand-overs to a policy: why it failed, "" where it did not, by operation."""
+    refuses_chains: Literal["at-once", "as-error", "as-status"] = "at-once"
+    """What a hand-over hears whose chain is not taken: 400; or 202, and the operation then answers 400, or 200 with the status Failed."""
+    reads_until_active: int = 1
+    """How often a policy is read after a hand-over before it says that it is active."""
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     def remember_operation(self, operation_id: str, registration_id: str, failure: dict[str, Any] | None) -> None:

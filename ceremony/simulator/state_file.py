@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from ceremony.errors import CeremonyError
-from ceremony.simulator.state import DpsState, EnrollmentGroup, HubDevice, Registration, UploadedCertificate
+from ceremony.simulator.state import DpsState, EnrollmentGroup, HubDevice, IssuingPolicy, Registration, UploadedCertificate
 
 
 class Kept(msgspec.Struct, forbid_unknown_fields=True):
@@ -23,6 +23,8 @@ class Kept(msgspec.Struct, forbid_unknown_fields=True):
     groups: list[EnrollmentGroup]
     registrations: list[Registration]
     devices: list[HubDevice]
+    namespaces: list[str] = []
+    policies: list[IssuingPolicy] = []
 
 
 def encoded(state: DpsState) -> bytes:
@@ -40,6 +42,8 @@ def encoded(state: DpsState) -> bytes:
             groups=list(state.groups.values()),
             registrations=list(state.registrations.values()),
             devices=list(state.devices.values()),
+            namespaces=state.namespaces,
+            policies=list(state.policies.values()),
         )
         return msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n"
 
@@ -63,6 +67,8 @@ def decoded(octets: bytes) -> DpsState:
         groups={found.group_id: found for found in kept.groups},
         registrations={found.registration_id.lower(): found for found in kept.registrations},
         devices={(found.hub, found.device_id.lower()): found for found in kept.devices},
+        namespaces=kept.namespaces,
+        policies={f"{found.namespace}/{found.name.lower()}": found for found in kept.policies},
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from ceremony.simulator.exchange import Exchange
 
 FILES = {
-    "arm": ("iotdps-certificates-2026-11-01", "iotdps-resource-2026-11-01"),
+    "arm": ("iotdps-certificates-2026-11-01", "iotdps-resource-2026-11-01", "deviceregistry-2026-03-01-preview"),
     "service": ("service-2021-10-01",),
     "device": ("device-2021-10-01",),
     "hub": ("iothub-2021-04-12",),
@@ -121,7 +121,7 @@ def _answer_problems(api: dict[str, Any], operation: dict[str, Any], exchange: E
     if "schema" not in response:
         if exchange.answer is not None:
             yield "an answer has a body, and none is described"
-    elif exchange.face == "arm" and isinstance(exchange.answer, dict) and "error" in exchange.answer:
+    elif exchange.face == "arm" and exchange.status >= 400 and isinstance(exchange.answer, dict) and "error" in exchange.answer:
         yield from schema_problems(api, MANAGER_ERROR, exchange.answer, "answer")
     else:
         yield from schema_problems(api, response["schema"], exchange.answer, "answer")

@@ -16,8 +16,10 @@ from ceremony.activation.arrangement import Activation
 from ceremony.engine.check import impossible_steps
 from ceremony.engine.evidence import problems_with_evidence
 from ceremony.engine.on_paper import problems_on_paper
+from ceremony.engine.registry_demands import problems_with_device_registry
 from ceremony.engine.step import Person, Step
 from ceremony.errors import CeremonyError
+from ceremony.pki.device_registry import PolicyPlace
 from ceremony.pki.names import parse_name, shown_text
 from ceremony.pki.profiles import CertificateProfile, ProfileTable, RootTable, intermediate_profile, proof_profile, root_profile
 from ceremony.script_people import Name, Participant, Problem, Table, problems_with_people, roster_of
@@ -45,11 +47,12 @@ class Window(Table, frozen=True):
 
 
 class Intermediate(Table, frozen=True):
-    """An entry of `[[intermediates]]`: a name that may be certified, and under which profile. A pinned key needs no paper form."""
+    """An entry of `[[intermediates]]`: a name that may be certified, its profile; its key where pinned; Azure's policy whose CA it is."""
 
     name: Name
     profile: str
     spki_sha256: HexDigest | None = None
+    device_registry: PolicyPlace | None = None
 
 
 class Proof(Table, frozen=True):
@@ -179,6 +182,7 @@ def problems_with(script: Script) -> Iterator[Problem]:
     yield from _problems_with_names(script)
     yield from _problems_with_dates(script)
     yield from (Problem(*found) for found in problems_with_evidence(script))
+    yield from (Problem(*found) for found in problems_with_device_registry(script))
     for number, what in impossible_steps(script):
         yield Problem(f"steps[{number}] {shown_text(script.steps[number - 1].title)!r}" if script.steps else "steps", what)
 
@@ -325,7 +329,8 @@ def certificates_planned(script: Script) -> list[tuple[str, tuple[str, ...]]]:
         table = script.profiles[entry.profile]
         planned.append(
             (
-                f"intermediate {entry.name} (profile {entry.profile}, subject {shown_text(table.subject)})",
+                f"intermediate {entry.name} (profile {entry.profile}, subject {shown_text(table.subject)})"
+                + f", issuing CA of {entry.device_registry} in Azure Device Registry" * bool(entry.device_registry),
                 intermediate_profile(table, parse_name(table.subject.replace("*", "any")), root, day).lines(),
             )
         )

@@ -33,6 +33,12 @@ def _algorithm_of(key: IssuerPublicKey) -> str:
     return _OF_RSA if isinstance(key, rsa.RSAPublicKey) else _OF_CURVE[key.curve.name]
 
 
+def algorithm_of(key_name: str) -> str:
+    """The same for a kind of key as the script names it: `ec:secp384r1`, `rsa:4096`."""
+    kind, _, curve = key_name.partition(":")
+    return _OF_RSA if kind == "rsa" else _OF_CURVE[curve]
+
+
 def hash_of(algorithm: str) -> IssuerHash:
     """The hash of an algorithm's name."""
     return _HASHES[algorithm.rpartition("-")[2]]()

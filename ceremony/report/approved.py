@@ -21,9 +21,7 @@ def approved(record: Record) -> list[Block]:
     if script.activation:
         blocks += _activation(script.activation)
     if script.intermediates:
-        names = tuple(
-            (wanted.name, wanted.profile, wanted.spki_sha256 or "as on the factory's paper form") for wanted in script.intermediates
-        )
+        names = tuple((wanted.name, wanted.profile, wanted.vouched_by) for wanted in script.intermediates)
         blocks += [Heading("Names that may be certified", 2), Table(("Name", "Profile", "Key"), names, (2, 2, 5), (0, 1))]
     if script.proofs:
         services = tuple((proof.service, proof.certificate) for proof in script.proofs)

@@ -47,11 +47,19 @@ class Backup(msgspec.Struct, frozen=True):
 
 
 class Intermediate(msgspec.Struct, frozen=True):
-    """A name that may be certified, under which profile, and the key (SHA-256 of its SPKI, hex) where the script pins it."""
+    """A name that may be certified, under which profile, the key (SHA-256 of its SPKI, hex) where pinned, Azure's policy whose CA it is."""
 
     name: str
     profile: str
     spki_sha256: str | None = None
+    device_registry: str | None = None
+
+    @property
+    def vouched_by(self) -> str:
+        """The key's digest, or the paper that it stands on."""
+        if self.spki_sha256 is not None:
+            return self.spki_sha256
+        return f"as on the paper form of Azure's CA ({self.device_registry})" if self.device_registry else "as on the factory's paper form"
 
 
 class Proof(msgspec.Struct, frozen=True):

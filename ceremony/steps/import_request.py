@@ -5,11 +5,14 @@ from collections.abc import Generator, Iterable
 from typing import Any, Final
 
 import msgspec
+from cryptography import x509
 
 from ceremony.engine.step import Act, Ask, Known, Request, Run, Show, Step, World
 from ceremony.errors import CeremonyError
 from ceremony.pki.csr import problems_with_csr, read_csr
+from ceremony.pki.device_registry import problems_with_planned_issuing_ca, problems_with_root
 from ceremony.pki.names import shown_text
+from ceremony.pki.profiles import intermediate_profile
 from ceremony.steps.typed_code import code_typed
 from ceremony.words import words_of
 
@@ -108,7 +111,7 @@ def sorted_in(
     for csr in request["csrs"]:
         if csr["name"] in csrs or csr["name"] in new_csrs:
             problems.append(f"REQUEST-NAME: {csr['name']!r} came in already")
-        problems += _problems_with_csr(known, csr, [*csrs.values(), *new_csrs.values()])
+        problems += _problems_with_csr(known, csr, [*csrs.values(), *new_csrs.values()], at)
         new_csrs[csr["name"]] = csr
     for proof in request["proofs"]:
         if proof["service"] in proofs or proof["service"] in new_proofs:
@@ -132,7 +135,7 @@ def _problems_with_request(known: Known, request: dict[str, Any], at: str) -> li
     return problems
 
 
-def _problems_with_csr(known: Known, csr: dict[str, Any], others: list[dict[str, Any]]) -> list[str]:
+def _problems_with_csr(known: Known, csr: dict[str, Any], others: list[dict[str, Any]], at: str) -> list[str]:
     name = csr["name"]
     entry = next((entry for entry in known.script.intermediates if entry.name == name), None)
     if entry is None:
@@ -149,7 +152,21 @@ def _problems_with_csr(known: Known, csr: dict[str, Any], others: list[dict[str,
     ]
     if entry.spki_sha256 not in (None, signing_request.public_key_sha256):
         found.append(f"CSR-KEY-PINNED: {name}: the script pins another key")
+    if entry.device_registry and not found:
+        found += [f"REGISTRY-DEMANDS: {name}: {problem}" for problem in _problems_for_azure(known, entry, signing_request.subject, at)]
     return found
+
+
+def _problems_for_azure(known: Known, entry: Any, subject: x509.Name, at: str) -> list[str]:
+    """What Azure Device Registry would refuse of the root that is there, and of the certificate that this CSR would get."""
+    moment, root = dt.datetime.fromisoformat(at), bytes.fromhex(known.products["root_certificate"])
+    day = dt.date.fromisoformat(known.products["ceremony_day"])
+    problems = [f"the root: {problem}" for problem in problems_with_root(root, moment)]
+    try:
+        planned = intermediate_profile(known.script.profiles[entry.profile], subject, root, day)
+    except CeremonyError as impossible:
+        return [*problems, impossible.what]
+    return [*problems, *(f"its certificate: {problem}" for problem in problems_with_planned_issuing_ca(planned, moment))]
 
 
 def vouched_for(known: Known, key: str, csrs: dict[str, Any], people: tuple[str, str]) -> Generator[Request, Any, bool]:
@@ -159,6 +176,7 @@ def vouched_for(known: Known, key: str, csrs: dict[str, Any], people: tuple[str,
     somebody refuses: then nothing of the request is used.
     """
     pinned = {entry.name for entry in known.script.intermediates if entry.spki_sha256}
+    of_azure = {entry.name for entry in known.script.intermediates if entry.device_registry}
     for name, csr in csrs.items():
         if name in pinned:
             continue
@@ -166,7 +184,7 @@ def vouched_for(known: Known, key: str, csrs: dict[str, Any], people: tuple[str,
         for number, person in enumerate(people):
             part = "first" if number == 0 else "second"
             shown = (
-                f"Take the factory's paper form for {name!r}. The tool does not show these words",
+                f"Take {_form_of(name, of_azure)}. The tool does not show these words",
                 "before you have typed them. If the paper says something else than what you",
                 "may type here, answer: refuse",
             )
@@ -180,6 +198,10 @@ def vouched_for(known: Known, key: str, csrs: dict[str, Any], people: tuple[str,
         signing_request = read_csr(csr["pem"].encode())
         yield Show(lines=(f"{name}: the key is the one on paper: {csr['spki_sha256']}", *_asked_for(signing_request.requested)))
     return True
+
+
+def _form_of(name: str, of_azure: set[str]) -> str:
+    return f"the paper form of Azure's CA {name!r}" if name in of_azure else f"the factory's paper form for {name!r}"
 
 
 def rehearsal_text(request: dict[str, Any]) -> tuple[str, ...]:

@@ -47,7 +47,10 @@ class Window(Table, frozen=True):
 
 
 class Intermediate(Table, frozen=True):
-    """An entry of `[[intermediates]]`: a name that may be certified, its profile; its key where pinned; Azure's policy whose CA it is."""
+    """An entry of `[[intermediates]]`: a name that may be certified, and under which profile. A pinned key needs no paper form.
+
+    `device_registry` (NAMESPACE/POLICY) says that it is the issuing CA of that policy of Azure Device Registry, and of no factory.
+    """
 
     name: Name
     profile: str

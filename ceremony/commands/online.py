@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ceremony.commands import online_code
+from ceremony.commands import online_adr, online_code
 from ceremony.commands.files import print_json, say
 from ceremony.crossing.request import ProofRequest
 from ceremony.crossing.verify import verify_bundle
@@ -30,14 +30,15 @@ VERBS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sub-command and its options."""
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    request = verbs.add_parser("request", help="pack CSRs and a verification code into an inbound request; without --dps it needs no Azure")
+    request = verbs.add_parser("request", help="pack CSRs and a code into an inbound request; without --dps and --adr it needs no Azure")
     request.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the request's folder; must not exist")
     request.add_argument(
         "--csr", action="append", default=[], metavar="NAME=FILE", help="a CSR (PEM) and the name the script certifies it by"
     )
     request.add_argument("--code", action="append", default=[], metavar="SERVICE=CODE", help="the verification code of a service")
-    request.add_argument("--bundle", type=Path, help="with --code or --dps: the bundle whose root is to be proved")
-    request.add_argument("--fingerprint", metavar="F", help="with --code or --dps: the bundle's fingerprint, from paper")
+    request.add_argument("--bundle", type=Path, help="with --code or --dps: the bundle whose root is to be proved; with --adr: to sign")
+    request.add_argument("--fingerprint", metavar="F", help="with --code, --dps or --adr: the bundle's fingerprint, from paper")
+    online_adr.add_arguments(request)
     online_code.add_arguments(request)
     request.add_argument("--json", action="store_true")
     for name, (module, summary) in VERBS.items():
@@ -48,12 +49,17 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     """Packs, and prints the words that go onto each factory's paper form."""
     if args.verb in VERBS:
         return int(importlib.import_module(f"ceremony.commands.{VERBS[args.verb][0]}").run(args, removed))
-    csrs = {name: Path(path) for name, path in _named("--csr", "NAME=FILE", args.csr).items()}
+    csrs: dict[str, Path | bytes] = {name: Path(path) for name, path in _named("--csr", "NAME=FILE", args.csr).items()}
+    policies = _named("--adr", "NAME=NAMESPACE/POLICY", args.adr)
     codes = _named("--code", "SERVICE=CODE", args.code)
     if (codes and args.dps) or (args.new_code and not args.dps):
         raise CeremonyError("USAGE", "Either --code, or --dps with or without --new-code.", state="Nothing was written.")
-    if not csrs and not codes and not args.dps:
-        raise CeremonyError("USAGE", "A request without --csr, --code and --dps holds nothing.", state="Nothing was written.")
+    if not csrs and not codes and not args.dps and not policies:
+        raise CeremonyError("USAGE", "A request without --csr, --adr, --code and --dps holds nothing.", state="Nothing was written.")
+    if twice := sorted(csrs.keys() & policies.keys()):
+        raise CeremonyError("USAGE", f"{', '.join(twice)}: given by --csr and by --adr.", state="Nothing was written.")
+    fetched = online_adr.fetched(args, policies) if policies else None
+    csrs |= fetched.csrs if fetched else {}
     if args.dps:
         code = online_code.fetched(args)
         # The time of the service, which the ceremony machine compares with its own clock.
@@ -62,7 +68,8 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     else:
         root = _root_to_be_proved(args.bundle, args.fingerprint) if codes else None
         proofs = [ProofRequest(service, root.label, code) for service, code in codes.items()] if root else []
-        summary = pack_request(args.output, csrs, now, proofs=proofs, root_fingerprint=root.fingerprint if root else None)
+        at = dataclasses.replace(now(), time=fetched.made_at) if fetched else now()
+        summary = pack_request(args.output, csrs, lambda: at, proofs=proofs, root_fingerprint=root.fingerprint if root else None)
     if args.json:
         print_json({"format": 1, **msgspec.to_builtins(summary)})
         return 0

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     with service_of(config) as service:
         from ceremony.online.plan import make_plan, plan_bytes
 
-        plan = make_plan(bundle, config, service.observe(), enable=args.enable, self_attest=args.self_attest)
+        plan = make_plan(bundle, config, service.observe(bundle.policies.values()), enable=args.enable, self_attest=args.self_attest)
         if not service.facts.local_auth_disabled:
             say("The service takes shared access keys too (disableLocalAuth is off): whoever has one needs no role.")
     if args.output is not None:

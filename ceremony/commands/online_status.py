@@ -30,9 +30,9 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     if not receipts:
         say(f"There are no receipts in {args.receipts}: what was changed since the last of them is not told.")
     with service_of(config) as service:
-        from ceremony.online.status import status_lines, status_of
+        from ceremony.online.status import policies_in, status_lines, status_of
 
-        status = status_of(service.observe(), config, receipts)
+        status = status_of(service.observe(policies_in(receipts, config)), config, receipts)
         lines = list(status_lines(status))
     if args.json:
         print_json({"format": 1, **msgspec.to_builtins(status)})

@@ -38,7 +38,8 @@ class VerifiedBundle:
     """What a verified bundle holds. `label` is the root's, and the certificate's name at the service.
 
     `intermediates` go by name, `proofs` by (service, certificate name). `earlier` are fingerprints from which receipts of this
-    root may have begun.
+    root may have begun. `policies` gives, by the name of the intermediate that is its issuing CA, the NAMESPACE/POLICY of Azure Device
+    Registry that the script names.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class VerifiedBundle:
     intermediates: Mapping[str, CertificateOfBundle]
     proofs: Mapping[tuple[str, str], CertificateOfBundle]
     earlier: tuple[str, ...]
+    policies: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def files(self) -> dict[str, CertificateOfBundle]:
@@ -101,6 +103,11 @@ def verified_bundle(path: Path, fingerprint: str) -> VerifiedBundle:
             *(seal for ceremony in ledger.ceremonies for seal in ceremony.seals),
             *((previous.fingerprint,) if previous else ()),
         ),
+        policies={
+            entry.name: entry.device_registry
+            for entry in subject.script.intermediates
+            if entry.device_registry and entry.name in found.get("intermediate-certificate", {})
+        },
     )
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.x509.oid import NameOID
 
 from ceremony.crossing.verified import CertificateOfBundle, VerifiedBundle
 from ceremony.errors import CeremonyError
-from ceremony.online.answered import Answered
+from ceremony.online.answered import Answered, Watch
 from ceremony.online.azure_errors import AzureFailure
 from ceremony.online.clocks import refuse_invalid_now
 from ceremony.online.config import OnlineConfig
@@ -25,6 +25,9 @@ from ceremony.online.world import Group, Service, World, time_text
 from ceremony.pki.names import shown_text
 from ceremony.words import sha256_hex
 
+if TYPE_CHECKING:
+    from ceremony.online.device_registry import Policy
+
 _KINDS: dict[tuple[str, str], Kind] = {
     ("upload", "+"): "certificate-uploaded",
     ("self-attest", "+"): "certificate-uploaded",
@@ -32,7 +35,9 @@ _KINDS: dict[tuple[str, str], Kind] = {
     ("verify", "~"): "certificate-verified",
     ("group", "+"): "group-made",
     ("group", "~"): "group-changed",
+    ("activate", "~"): "policy-activated",
 }
+_TABLES = {"group": "groups", "activate": "policies"}
 _CHANGED_MEANWHILE = (409, 412)
 
 
@@ -80,7 +85,10 @@ def refuse_odd_actions(plan: Plan, bundle: VerifiedBundle) -> None:
             own = bundle.intermediates.get(action.name)
             seconds = [None, *(found.path for name, found in bundle.intermediates.items() if name != action.name)]
             fits = own is not None and action.file.path == own.path and set(action.settings) <= set(MANAGED)
-            fits = fits and (action.secondary.path if action.secondary else None) in seconds
+            fits = fits and action.name not in bundle.policies and (action.secondary.path if action.secondary else None) in seconds
+        elif action.kind == "activate":
+            own = next((bundle.intermediates[name] for name, place in bundle.policies.items() if place == action.name), None)
+            fits = own is not None and action.file.path == own.path and action.secondary is None
         else:
             wanted = root if action.kind != "verify" else proof.path if proof else None
             fits = action.name == bundle.label and action.file.path == wanted and action.secondary is None
@@ -98,7 +106,7 @@ def apply_plan(plan: Plan, bundle: VerifiedBundle, service: Service, receipts: R
     refuse_other_service(plan, service.config)
     refuse_other_files(plan, bundle)
     refuse_odd_actions(plan, bundle)
-    world = service.observe()
+    world = service.observe([action.name for action in plan.actions if action.kind == "activate"])
     run = _Run(plan, bundle, service, receipts, tell)
     run.refuse_moved(world)
     return run.all(world)
@@ -149,7 +157,8 @@ class _Run:
         try:
             answered = self._send(action, before.etag)
         except AzureFailure as refused:
-            if refused.status not in _CHANGED_MEANWHILE or not self._seen(action).as_wanted:
+            # A policy has no etag: a hand-over that was repeated may be answered by any refusal.
+            if (refused.status not in _CHANGED_MEANWHILE and action.kind != "activate") or not self._seen(action).as_wanted:
                 raise
             how = "found"  # a try that was repeated, or another operator with the same plan: either way it is as wanted
         after = self._seen(action)
@@ -159,6 +168,8 @@ class _Run:
 
     def _send(self, action: Action, etag: str | None) -> Answered:
         control, data, octets = self._service.control, self._service.data, self._files[action.file.path].pem
+        if action.kind == "activate":
+            return self._service.registry().activate(action.name, (octets + self._root.pem).decode())
         if action.kind != "group":
             if action.kind == "verify":
                 self._compare_clocks(action)
@@ -212,11 +223,15 @@ class _Run:
     def _seen(self, action: Action) -> _Seen:
         if action.kind == "group":
             return self._seen_group(action, self._service.group(action.name))
+        if action.kind == "activate":
+            return self._seen_policy(action, self._service.registry().policy(action.name))
         return self._seen_certificate(action, self._service.control.certificate(action.name))
 
     def _seen_in(self, world: World, action: Action) -> _Seen:
         if action.kind == "group":
             return self._seen_group(action, world.group(action.name))
+        if action.kind == "activate":
+            return self._seen_policy(action, world.policy(action.name))
         return self._seen_certificate(action, world.certificate(action.name))
 
     def _seen_certificate(self, action: Action, there: UploadedCertificate | None) -> _Seen:
@@ -232,8 +247,13 @@ class _Run:
         same = there.is_enabled and there.primary_sha256 == primary and (second is None or there.secondary_sha256 == second)
         return _Seen(same and not differences(there, action.settings, second), there.etag)
 
+    def _seen_policy(self, action: Action, there: "Policy | None") -> _Seen:
+        if there is None:
+            return _Seen(False, None)
+        return _Seen(there.is_active_with(self._files[action.file.path].der), there.state)
+
     def _place(self, action: Action) -> tuple[str, str]:
-        return ("groups" if action.kind == "group" else "certificates", action.name.lower())
+        return (_TABLES.get(action.kind, "certificates"), action.name.lower())
 
     def _has_receipt(self, action: Action) -> bool:
         kind = _KINDS[action.kind, action.sign]
@@ -242,8 +262,13 @@ class _Run:
             for line in self._receipts.lines
         )
 
+    def _watch(self, action: Action) -> Watch:
+        if action.kind == "activate":
+            return self._service.registry().watch
+        return (self._service.data if action.kind == "group" else self._service.control).watch
+
     def _receipt(self, action: Action, how: str, before: str | None, after: str | None, answered: Answered | None) -> None:
-        watch = (self._service.data if action.kind == "group" else self._service.control).watch
+        watch = self._watch(action)
         time = (answered or watch.last).server_time or datetime.now(UTC)
         data: dict[str, Any] = {
             "service": self._plan.service.service,

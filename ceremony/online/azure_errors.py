@@ -31,6 +31,7 @@ _HUB_TRACKING = re.compile(r"Tracking ID:\s*([A-Za-z0-9]+)")
 
 DATA_ROLE = "Device Provisioning Service Data Contributor"
 HUB_ROLE = "IoT Hub Registry Contributor"
+REGISTRY_ROLE = "Azure Device Registry Credentials Contributor"
 
 
 class AzureFailure(CeremonyError):
@@ -119,7 +120,8 @@ def _role(said: str, role: str) -> str:
     found = _ACTION.search(said)
     if found:
         return f"Have a role granted that holds the action {found[1]} (the role of docs/azure.md does)."
-    return f"Have the role '{role}' granted on this {'hub' if role == HUB_ROLE else 'service'}; docs/azure.md has the command."
+    where = {HUB_ROLE: "hub", REGISTRY_ROLE: "namespace"}.get(role, "service")
+    return f"Have the role '{role}' granted on this {where}; docs/azure.md has the command."
 
 
 def _body(response: Any) -> dict[str, Any]:

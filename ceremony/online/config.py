@@ -62,7 +62,8 @@ class GroupDefaults:
 class OnlineConfig:
     """Which service, and how to reach it. `endpoint`, `ca_file` and `hub_port` are set for the simulator alone.
 
-    `hub_port` is where the simulator's hubs have their registries; Azure's have 443.
+    `hub_port` is where the simulator's hubs have their registries; Azure's have 443. `registry_resource_group` is where the namespaces of
+    Azure Device Registry are, when they are elsewhere than the service.
     """
 
     subscription: str
@@ -74,6 +75,7 @@ class OnlineConfig:
     endpoint: str | None = None
     ca_file: Path | None = None
     hub_port: int | None = None
+    registry_resource_group: str | None = None
 
     @property
     def is_simulator(self) -> bool:
@@ -148,7 +150,7 @@ class _Reader:
         self.problems: list[str] = []
 
     def config(self, document: Mapping[str, Any], environment: Mapping[str, str], flags: Mapping[str, str | None]) -> OnlineConfig:
-        self.known("", document, ("format", *VARIABLES, "groups", "simulator"))
+        self.known("", document, ("format", *VARIABLES, "groups", "device_registry", "simulator"))
         if document and (type(document.get("format")) is not int or document["format"] != 1):
             self.problems.append("format must be 1")
         settings = {key: flags.get(key) or environment.get(variable) or document.get(key, "") for key, variable in VARIABLES.items()}
@@ -156,6 +158,8 @@ class _Reader:
         if "simulator" in document and not {"endpoint", "ca_file"} <= simulator.keys():
             self.problems.append("simulator needs endpoint and ca_file")
         ca_file = self.text(simulator, "simulator.", "ca_file")
+        group = self.table(document, "device_registry", ("resource_group",)).get("resource_group", "")
+        group = self.matching("device_registry.resource_group", group, _RESOURCE_GROUP, "a resource group's name")
         return OnlineConfig(
             subscription=self.matching("subscription", settings["subscription"], _SUBSCRIPTION, "an id of 8-4-4-4-12 hex digits"),
             resource_group=self.matching("resource_group", settings["resource_group"], _RESOURCE_GROUP, "a resource group's name"),
@@ -166,6 +170,7 @@ class _Reader:
             endpoint=self.text(simulator, "simulator.", "endpoint"),
             ca_file=Path(ca_file) if ca_file else None,
             hub_port=self.port(simulator, "simulator.", "hub_port"),
+            registry_resource_group=group or None,
         )
 
     def groups(self, document: Mapping[str, Any]) -> GroupDefaults:

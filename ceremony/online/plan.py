@@ -14,6 +14,7 @@ import msgspec
 from ceremony.canonical import NotCanonical, canonical_json, parse_json
 from ceremony.crossing.verified import CertificateOfBundle, VerifiedBundle
 from ceremony.errors import CeremonyError
+from ceremony.online.activation import activation_of
 from ceremony.online.clocks import difference_text, refuse_invalid_now
 from ceremony.online.config import OnlineConfig
 from ceremony.online.control_plane import MOST_CERTIFICATES
@@ -26,7 +27,7 @@ from ceremony.words import sha256_hex
 
 LARGEST_PLAN = 4 << 20
 Sign = Literal["+", "~", "="]
-ActionKind = Literal["upload", "self-attest", "verify", "group"]
+ActionKind = Literal["upload", "self-attest", "verify", "group", "activate"]
 
 _WARN_AT = 0.8
 _CERTIFICATE_NAME = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]{1,64}")
@@ -46,6 +47,7 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `etag` is that of what is there (None: nothing is). `file` is the certificate (of `verify` the proof), `secondary` the
     second certificate of a group, `settings` what stands in a group beside; `changes` says each difference for a person.
+    Of `activate` the name is NAMESPACE/POLICY of Azure Device Registry, and `etag` the digest of the policy's state: it has no etag.
     """
 
     sign: Sign
@@ -170,7 +172,8 @@ class _Planner:
         for hub in sorted(set(self.config.groups.hubs) - set(linked)):
             what = f"groups.hubs names {shown_text(hub)}, which is not linked to the service ({', '.join(linked) or 'no hub is'})."
             raise CeremonyError("ONLINE-CONFIG", what, state="Nothing was sent.")
-        for name in sorted({*self.enable, *secondaries, *secondaries.values()} - self.bundle.intermediates.keys()):
+        groups = self.bundle.intermediates.keys() - self.bundle.policies.keys()
+        for name in sorted({*self.enable, *secondaries, *secondaries.values()} - groups):
             raise CeremonyError("USAGE", f"The bundle has no intermediate called {shown_text(name)}.", state="Nothing was sent.")
 
     def actions(self) -> Iterator[Action]:
@@ -179,7 +182,7 @@ class _Planner:
         will_be_verified = root.kind in ("self-attest", "verify") or (root.sign == "=" and self._is_verified())
         second = set(self.config.groups.secondaries.values())
         for name, certificate in sorted(self.bundle.intermediates.items()):
-            if name in second:
+            if name in second or name in self.bundle.policies:
                 continue
             if certificate.certificate.not_valid_after_utc <= self.world.time:
                 self.notes.append(f"{name} has expired: no group is made or changed for it.")
@@ -187,6 +190,14 @@ class _Planner:
                 self.notes.append(f"{name} waits: a group is made when the root is verified.")
             else:
                 yield self._group(name, certificate)
+        for name, place in sorted(self.bundle.policies.items()):
+            yield self._activation(place, self.bundle.intermediates[name])
+
+    def _activation(self, place: str, certificate: CertificateOfBundle) -> Action:
+        there = self.world.policy(place)
+        found = activation_of(place, there, certificate, self.bundle.root, self.world.time, self.world.ahead)
+        self.notes.extend(found.notes)
+        return Action(found.sign, "activate", place, found.text, _pin(certificate), there.state if there else None, changes=found.changes)
 
     def _is_verified(self) -> bool:
         there = self.world.certificate(self.bundle.label)
@@ -311,7 +322,7 @@ def moved(plan: Plan, world: World, wanted: Mapping[tuple[str, str], bool]) -> l
     """
     before, after = plan.world, world.as_value()
     found = ["the service itself"] if before.get("service") != after["service"] else []
-    for table, what in (("certificates", "certificate"), ("groups", "group")):
+    for table, what in (("certificates", "certificate"), ("groups", "group"), ("policies", "policy")):
         then, now = before.get(table, {}), after[table]
         names = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
         found += [f"the {what} {shown_text(name)}" for name in names if not wanted.get((table, name), False)]

@@ -27,6 +27,7 @@ LARGEST_LINE, LARGEST_FILE = 1 << 16, 64 << 20
 Kind = Literal[
     "certificate-uploaded", "code-issued", "certificate-verified", "certificate-deleted",
     "group-made", "group-changed", "group-disabled", "group-deleted", "device-disabled",
+    "policy-activated",
 ]  # fmt: skip
 
 
@@ -35,7 +36,8 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Always in `data`: service, name, how ("done", or "found": the service held it already when we looked), request_id, status,
     etag_before, etag_after, bundle (fingerprint or null), plan (its SHA-256 or null). Of `code-issued` also verification_code, of
-    `device-disabled` (whose name is the device's) also hub and group.
+    `device-disabled` (whose name is the device's) also hub and group. Of `policy-activated` the name is NAMESPACE/POLICY, and the etags are
+    digests of its state: it has none.
     """
 
     seq: int

@@ -39,13 +39,13 @@ class RequestSummary(msgspec.Struct, frozen=True):
 
 def pack_request(
     target: Path,
-    csrs: Mapping[str, Path],
+    csrs: Mapping[str, Path | bytes],
     clock: Callable[[], Moment],
     *,
     proofs: Sequence[ProofRequest] = (),
     root_fingerprint: str | None = None,
 ) -> RequestSummary:
-    """Checks each CSR (PEM; its signature, its key) and packs them at `target`, which must not exist.
+    """Checks each CSR (PEM, or the file that holds it; its signature, its key) and packs them at `target`, which must not exist.
 
     `proofs` are verification codes for the root of this fingerprint (SHA-256 of its DER, hex).
 
@@ -55,11 +55,11 @@ def pack_request(
     files: dict[str, bytes] = {}
     summaries: list[CsrSummary] = []
     keys: set[str] = set()
-    for name, path in sorted(csrs.items()):
+    for name, given in sorted(csrs.items()):
         try:
-            files[name] = path.read_bytes()
+            files[name] = given if isinstance(given, bytes) else given.read_bytes()
         except OSError as failed:
-            what = f"The CSR {shown_text(str(path))} can't be read: {failed.strerror}."
+            what = f"The CSR {shown_text(str(given))} can't be read: {failed.strerror}."
             do_now = "Check the path after --csr NAME=."
             raise CeremonyError("REQUEST-MISSING", what, state="Nothing was written.", do_now=do_now) from failed
         summary = _checked(name, files[name], keys)

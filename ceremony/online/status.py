@@ -44,6 +44,16 @@ class GroupStatus(msgspec.Struct, frozen=True):
     days_left: int | None
 
 
+class PolicyStatus(msgspec.Struct, frozen=True):
+    """A policy of Azure Device Registry that our receipts tell of: its place, what it says of its issuing CA, and when that ends."""
+
+    name: str
+    state: str
+    thumbprint: str
+    not_after: str | None
+    days_left: int | None
+
+
 class Finding(msgspec.Struct, frozen=True):
     """Something to look at. `kind` is `danger` (devices may get in that should not), `drift` (not as set or as left), or `note`."""
 
@@ -61,11 +71,19 @@ class Status(msgspec.Struct, frozen=True):
     certificates: tuple[CertificateStatus, ...]
     groups: tuple[GroupStatus, ...]
     findings: tuple[Finding, ...]
+    policies: tuple[PolicyStatus, ...] = ()
+
+
+def policies_in(receipts: Sequence[Receipt], config: OnlineConfig) -> list[str]:
+    """The policies of Azure Device Registry that we activated for this service: status looks at these."""
+    places = {str(receipt.data["name"]): None for receipt in _ours(receipts, config) if receipt.kind == "policy-activated"}
+    return list(places)
 
 
 def status_of(world: World, config: OnlineConfig, receipts: Sequence[Receipt]) -> Status:
     """What the world is, compared with the settings and with what our receipts say we left."""
     findings = [*_of_service(world), *_of_groups(world, config), *_of_certificates(world), *_since_receipts(world, config, receipts)]
+    findings += _of_policies(world, _ours(receipts, config))
     order = ("danger", "drift", "note")
     return Status(
         service=shown_text(config.shown),
@@ -74,6 +92,10 @@ def status_of(world: World, config: OnlineConfig, receipts: Sequence[Receipt]) -
         certificates=tuple(_certificate(world, found) for found in world.certificates),
         groups=tuple(_group(world, found) for found in world.groups),
         findings=tuple(sorted(findings, key=lambda finding: (order.index(finding.kind), finding.name))),
+        policies=tuple(
+            PolicyStatus(shown_text(found.place), shown_text(found.status), shown_text(found.thumbprint), *_until(world, found.not_after))
+            for found in world.policies
+        ),
     )
 
 
@@ -88,6 +110,10 @@ def status_lines(status: Status) -> Iterator[str]:
         yield ""
         yield f"{title}: {len(rows)} of at most {most}"
         yield from rows
+    if status.policies:
+        yield from ("", "Issuing CAs of Azure Device Registry (preview)")
+        for found in status.policies:
+            yield from (f"  {found.name}", f"      {found.state:24} {_end(found)}")
     yield ""
     yield from (f"{finding.kind.upper()}: {finding.name}: {finding.text}" for finding in status.findings)
     wrong = sum(finding.kind != "note" for finding in status.findings)
@@ -99,9 +125,13 @@ def _verified(found: CertificateStatus) -> str:
 
 
 def _row(name: str, state: str, found: CertificateStatus | GroupStatus) -> str:
-    end = f"ends {found.not_after[:10]} ({_days(found.days_left)})" if found.not_after else "its end is not told"
+    end = _end(found)
     # A long name has a line of its own: cut it would be another name.
     return f"  {name:36} {state:13} {end}" if len(name) <= 36 else f"  {name}\n  {'':36} {state:13} {end}"
+
+
+def _end(found: CertificateStatus | GroupStatus | PolicyStatus) -> str:
+    return f"ends {found.not_after[:10]} ({_days(found.days_left)})" if found.not_after else "its end is not told"
 
 
 def _days(left: int | None) -> str:
@@ -161,6 +191,28 @@ def _of_certificates(world: World) -> Iterator[Finding]:
         yield from _ending(world, name, found.not_after, retires=False)
 
 
+def _ours(receipts: Collection[Receipt], config: OnlineConfig) -> list[Receipt]:
+    """Those of this service that name something."""
+    here = (receipt for receipt in receipts if str(receipt.data.get("service", "")).lower() == config.service.lower())
+    return [receipt for receipt in here if "name" in receipt.data]
+
+
+def _of_policies(world: World, receipts: Collection[Receipt]) -> Iterator[Finding]:
+    activated = {str(receipt.data["name"]).lower(): receipt for receipt in receipts if receipt.kind == "policy-activated"}
+    for key, receipt in activated.items():
+        name, there = shown_text(str(receipt.data["name"])), world.policy(key)
+        if there is None:
+            yield Finding("drift", name, f"is gone; receipt {receipt.seq} left it active.")
+        elif receipt.data.get("etag_after") != there.state_when_active:
+            yield Finding("drift", name, f"has another certificate than receipt {receipt.seq} of {receipt.time} left, or none.")
+    for found in world.policies:
+        name = shown_text(found.place)
+        if found.asks:
+            fetch = "`ceremony online request --adr` fetches the CSR to carry to a ceremony"
+            yield Finding("note", name, f"{shown_text(found.status)}: waits for a certificate of its issuing CA; {fetch}.")
+        yield from _ending(world, name, found.not_after, retires=False)
+
+
 def _ending(world: World, name: str, end: datetime | None, *, retires: bool) -> Iterator[Finding]:
     if end is None:
         return
@@ -174,9 +226,8 @@ def _ending(world: World, name: str, end: datetime | None, *, retires: bool) -> 
 def _since_receipts(world: World, config: OnlineConfig, receipts: Collection[Receipt]) -> Iterator[Finding]:
     """What is not as our last receipt about it left it."""
     # A device may bear the name of a certificate; what it is now only its hub knows.
-    here = [receipt for receipt in receipts if receipt.kind != "device-disabled"]
-    ours = [receipt for receipt in here if str(receipt.data.get("service", "")).lower() == config.service.lower()]
-    last = {(receipt.kind.startswith("group-"), str(receipt.data["name"]).lower()): receipt for receipt in ours if "name" in receipt.data}
+    ours = [receipt for receipt in _ours(receipts, config) if receipt.kind not in ("device-disabled", "policy-activated")]
+    last = {(receipt.kind.startswith("group-"), str(receipt.data["name"]).lower()): receipt for receipt in ours}
     for (is_group, key), receipt in sorted(last.items()):
         name, there = shown_text(str(receipt.data["name"])), world.group(key) if is_group else world.certificate(key)
         if receipt.kind in ("group-deleted", "certificate-deleted"):

@@ -1,22 +1,26 @@
 """What is at the service now, read by GETs alone: certificates, enrollment groups, and the service's clock."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials import TokenCredential
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from ceremony.errors import CeremonyError
 from ceremony.online.answered import Patience
 from ceremony.online.config import OnlineConfig
 from ceremony.online.control_plane import ControlPlane, ServiceFacts, UploadedCertificate
 from ceremony.online.data_plane import DataPlane
 from ceremony.online.hub_registry import HubRegistry
 from ceremony.words import sha256_hex
+
+if TYPE_CHECKING:
+    from ceremony.online.device_registry import DeviceRegistry, Policy
 
 _PLACES = ("primary", "secondary")
 _READ_ONLY = ("etag", "createdDateTimeUtc", "lastUpdatedDateTimeUtc")
@@ -55,13 +59,17 @@ class Group:
 
 @dataclass(frozen=True)
 class World:
-    """The service at one moment. `time` is its own clock, `ahead` how far that is ahead of this machine's."""
+    """The service at one moment. `time` is its own clock, `ahead` how far that is ahead of this machine's.
+
+    `policies` are those of Azure Device Registry that were asked for and are there.
+    """
 
     service: ServiceFacts
     certificates: tuple[UploadedCertificate, ...]
     groups: tuple[Group, ...]
     time: datetime
     ahead: timedelta
+    policies: "tuple[Policy, ...]" = ()
 
     def certificate(self, name: str) -> UploadedCertificate | None:
         """The certificate of this name. The service compares names without regard to case."""
@@ -71,9 +79,14 @@ class World:
         """The group of this id."""
         return next((found for found in self.groups if found.group_id.lower() == group_id.lower()), None)
 
+    def policy(self, place: str) -> "Policy | None":
+        """The policy at NAMESPACE/POLICY."""
+        return next((found for found in self.policies if found.place.lower() == place.lower()), None)
+
     def as_value(self) -> dict[str, dict[str, Any]]:
-        """What a plan depends on, as canonical JSON can hold it: certificates by name, groups by id, the service."""
+        """What a plan depends on, as canonical JSON can hold it: certificates by name, groups by id, policies by place, the service."""
         return {
+            "policies": {found.place.lower(): {"state": found.state} for found in self.policies},
             "service": {"id_scope": self.service.id_scope, "service_host": self.service.service_host},
             "certificates": {
                 found.name.lower(): {"etag": found.etag, "sha1": found.sha1, "sha256": found.sha256, "is_verified": found.is_verified}
@@ -97,15 +110,29 @@ class Service:
     ) -> None:
         self.config, self.control, self.facts, self.data = config, control, facts, data
         self._credential, self._patience = credential, patience
+        self._registry: DeviceRegistry | None = None
 
-    def observe(self) -> World:
-        """What is there now. Raises AzureFailure."""
+    def observe(self, policies: Collection[str] = ()) -> World:
+        """What is there now, with these policies (NAMESPACE/POLICY) of Azure Device Registry. Raises AzureFailure, and as `registry`."""
         certificates = self.control.certificates()
         watch = self.control.watch
         time = watch.last.server_time or datetime.now(UTC)
         ahead = watch.ahead if watch.ahead is not None else timedelta()
         groups = tuple(group_of(record) for record in self.data.groups())
-        return World(self.facts, tuple(certificates), groups, time, ahead)
+        there = [self.registry().policy(place) for place in policies]
+        return World(self.facts, tuple(certificates), groups, time, ahead, tuple(policy for policy in there if policy is not None))
+
+    def registry(self) -> "DeviceRegistry":
+        """Azure Device Registry, at the first call connected. Raises CeremonyError ONLINE-PACKAGES."""
+        if self._registry is None:
+            self._registry = registry_of(self.config, self._credential, self._patience)
+        return self._registry
+
+    def close(self) -> None:
+        """Ends the connections."""
+        for part in (self._registry, self.data, self.control):
+            if part is not None:
+                part.close()
 
     def group(self, group_id: str) -> Group | None:
         """One group as it is now; None when there is none. Raises AzureFailure."""
@@ -128,13 +155,25 @@ def connected(config: OnlineConfig, credential: TokenCredential, patience: Patie
     control = ControlPlane(config, credential, patience)
     try:
         facts = control.service()
-        data = DataPlane(config, facts.service_host, credential, patience)
-        try:
-            yield Service(config, control, facts, data, credential, patience)
-        finally:
-            data.close()
-    finally:
+        service = Service(config, control, facts, DataPlane(config, facts.service_host, credential, patience), credential, patience)
+    except BaseException:
         control.close()
+        raise
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+def registry_of(config: OnlineConfig, credential: TokenCredential, patience: Patience = Patience()) -> "DeviceRegistry":  # noqa: B008 - frozen
+    """Azure Device Registry, whose package is an extra of its own. Raises CeremonyError ONLINE-PACKAGES."""
+    try:
+        from ceremony.online.device_registry import DeviceRegistry
+    except ModuleNotFoundError as missing:
+        what = f"The package {missing.name} is not installed: Azure Device Registry needs it."
+        do_now = "On the online machine: `make setup`, or install the extra `adr` (requirements/adr.txt)."
+        raise CeremonyError("ONLINE-PACKAGES", what, state="Nothing was sent.", do_now=do_now) from missing
+    return DeviceRegistry(config, credential, patience)
 
 
 def group_of(record: Mapping[str, Any]) -> Group:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ceremony.activation.statements import CONFIRMATION, OVERRIDE, SIGN_OFF
@@ -48,6 +48,11 @@ def new_csr(subject: str, key: Any = None) -> bytes:
     return request.public_bytes(Encoding.PEM)
 
 
+def new_root_key(kind: str) -> Any:
+    """A root's key: RSA of the size that is named, else P-384."""
+    return rsa.generate_private_key(65537, int(kind[4:])) if kind.startswith("rsa:") else ec.generate_private_key(ec.SECP384R1())
+
+
 def spki(key: Any) -> bytes:
     """The public key of a private one, DER SPKI."""
     return bytes(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
@@ -65,7 +70,7 @@ class HeldCeremony:
         self.lines: list[dict[str, Any]] = []
         self.artifacts: dict[str, bytes] = {}
         self.products: dict[str, Any] = {}
-        self.root_key: ec.EllipticCurvePrivateKey = previous.root_key if previous else ec.generate_private_key(ec.SECP384R1())
+        self.root_key: Any = previous.root_key if previous else new_root_key(self.tables.root.key)
         self.root_der: bytes = previous.root_der if previous else b""
         self.step = 0
         named = None
@@ -172,7 +177,7 @@ class HeldCeremony:
         public_key = spki(self.root_key)
         value = {"label": "example-root-g1", "key_id": "aa", "public_key": public_key.hex(), "public_key_sha256": sha256_hex(public_key)}
         self.backed("agree", "generate", "witness-1")
-        self.act("generate", "generate-key", {"label": "example-root-g1", "key_id": "aa", "key": "ec:secp384r1"}, value)
+        self.act("generate", "generate-key", {"label": "example-root-g1", "key_id": "aa", "key": self.tables.root.key}, value)
         digest = sha256_hex(public_key)
         self.backed("seen/witness-1", " ".join(words_of(digest)[4:8]), "witness-1", digest=digest)
         self.finish(root_public_key=public_key.hex())
@@ -205,7 +210,8 @@ class HeldCeremony:
         self.ordered(key, items[0].sha256 if len(items) == 1 else batch_digest(items))
         made = {}
         for name, draft in batch:
-            signature = self.root_key.sign(draft.to_be_signed, ec.ECDSA(hashes.SHA384()))
+            how = (padding.PKCS1v15(), hashes.SHA384()) if self.tables.root.key.startswith("rsa:") else (ec.ECDSA(hashes.SHA384()),)
+            signature = self.root_key.sign(draft.to_be_signed, *how)
             value = {"signature": signature.hex(), "mechanism": "ECDSA", "sha256": draft.sha256}
             self.act(f"{key}/sign/{name}", "sign", self.sign_arguments(purpose, draft), value)
             made[name] = draft.signed_with(signature)

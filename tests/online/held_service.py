@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,17 +44,26 @@ class Ran:
 class HeldService:
     """The simulator as `example-dps`, its clock at noon of the ceremony's day, and a ceremony whose bundles go there."""
 
-    def __init__(self, folder: Path, simulator: Simulator, names: tuple[str, ...] = ("alpha.1", "beta.1"), **facts: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        simulator: Simulator,
+        names: tuple[str, ...] = ("alpha.1", "beta.1"),
+        edited: Callable[[bytes], bytes] = bytes,
+        **facts: Any,
+    ) -> None:
+        """`edited` changes the script, where `names` are others."""
         self.folder, self.simulator, self.state = folder, simulator, simulator.state
         noon = datetime.fromisoformat(f"{DAY}T12:00:00+00:00")
         simulator.faults.clock_skew = noon - datetime.now(UTC)
         self.names = names
+        self.csrs: dict[str, bytes] = {}
         if names == ("alpha.1", "beta.1"):
             self.ceremony: HeldCeremony = first_session(folder / "held", **facts)
         else:
             script = script_of((*FIRST_SESSION, *SECOND_SESSION), names, proof=True)
             script = script.replace(b"format = 1\n", b"format = 1\nmax_batch = 100\n", 1)
-            self.ceremony = HeldCeremony(folder / "held", script, **facts)
+            self.ceremony = HeldCeremony(folder / "held", edited(script), **facts)
             self.ceremony.prepare()
             self.ceremony.make_root()
             self.ceremony.seal("crossing")
@@ -109,7 +118,7 @@ class HeldService:
             patch.setattr(held_ceremony, "CODE", code or self.code())
             self.ceremony.cross()
             self.ceremony.prepare()
-            csrs = {name: new_csr(f"CN={name},O=Example") for name in self.names}
+            csrs = {name: self.csrs.get(name) or new_csr(f"CN={name},O=Example") for name in self.names}
             self.ceremony.import_request(csrs, proof=prove)
             self.ceremony.prove()
             self.ceremony.sign_intermediates()
@@ -144,7 +153,8 @@ class HeldService:
 
     def plan_2(self, service: Service, **options: Any) -> Plan:
         """The second bundle's plan."""
-        return make_plan(self.verified_2(), service.config, service.observe(), **options)
+        bundle = self.verified_2()
+        return make_plan(bundle, service.config, service.observe(bundle.policies.values()), **options)
 
     def apply(self, service: Service, plan: Plan, bundle: VerifiedBundle | None = None) -> Applied:
         """Applies, with receipts in the folder."""

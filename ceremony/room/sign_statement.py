@@ -157,8 +157,8 @@ def _last_line(room: "TokenRoom") -> str:
 def _what_is_signed(args: dict[str, Any]) -> tuple[str, ...]:
     statement = args["statement"]
     said = {
-        SIGN_OFF: lambda: f"Sign-off: {statement['statement']}. {statement['note']}",
-        CONFIRMATION: lambda: f"Confirmation in step {statement['step']}: {statement['key']}, answered {statement['value']!r}",
-        OVERRIDE: lambda: f"Override: {statement['text']}",
+        SIGN_OFF: lambda: f"sign-off, {statement['statement']} {statement['note']}".rstrip(),
+        CONFIRMATION: lambda: f"step {statement['step']}, {statement['key']}: {statement['value']}",
+        OVERRIDE: lambda: f"override: {statement['text']}",
     }[statement["context"]]()
-    return (f"{args['name']} ({statement['role']}) signs now, with a credential of their own:", shown_text(said))
+    return (shown_text(f"{args['name']} signs: {said}"),)

@@ -30,6 +30,8 @@ def approved(script: Script, sha256: str, room: TokenRoom, face: Face) -> list[d
         *(f"  Token {name}: serial {serial}" for name, serial in sorted(room.site.tokens.items())),
         f"  What comes in: {room.inbox or 'nothing named'}",
         f"  What leaves:   {room.outbox or 'nothing named'}",
+        f"  Credentials:   {room.credentials or 'nothing named'}",
+        *(f"  Credential of {id}: token {shown_text(on.token)} behind {on.module}" for id, on in sorted(room.site.credentials.items())),
         "",
         "The digest below is the script's. It must be the one that was approved.",
     )

@@ -1,7 +1,7 @@
 """Line mode: the ceremony as plain prompts, for a serial console, a braille line, or where the app cannot run.
 
-Only printable ASCII is written, and the sequence that clears the screen after a share. Activation data is read from the terminal
-without echo, never from a pipe.
+Only printable ASCII is written, but for QR codes and the sequence that clears the screen after a share. Activation data is read
+from the terminal without echo, never from a pipe.
 """
 
 import getpass
@@ -18,7 +18,9 @@ from typing import TextIO
 
 from ceremony.engine.step import Answer, Ask, Hidden, Interrupt, Notice, Secret
 from ceremony.errors import CeremonyError
+from ceremony.machine.terminal import draws_half_blocks
 from ceremony.pki.names import shown_text
+from ceremony.qr import codes_of, drawn
 from ceremony.said import WIDTH, People, digest_lines, instruction, notice_lines, person
 from ceremony.secret_typing import ShareTyping, share_lines, typing_of
 
@@ -75,6 +77,8 @@ class Plain:
             self._lines("", *ask.shown)
         if ask.digest and ask != self._asked:
             self._lines("", "SHA-256:", *digest_lines(ask.digest))
+        if ask.qr and ask != self._asked and (interrupt := self._draw_codes(ask.qr, ask.by)):
+            return interrupt
         self._asked = ask
         self._lines("", *(["THIS IS THE ORDER TO SIGN."] if ask.order else []))
         self._lines(f"{person(ask.by, self._people)}: {ask.text}", instruction(ask))
@@ -165,6 +169,22 @@ class Plain:
         finally:
             self._clear()
             self._lines("The screen was cleared. What else keeps what is written to this terminal must be cleared by hand.")
+
+    def _draw_codes(self, text: str, by: str) -> Interrupt | None:
+        half = draws_half_blocks(os.environ)
+        codes = []
+        if self._write.isatty():
+            size = os.get_terminal_size(self._write.fileno())
+            codes = codes_of(text, size.columns, size.lines - 1, half_blocks=half)
+        if not codes:
+            self._lines("QR codes do not fit here. This is what they would say:", *textwrap.wrap(text, WIDTH))
+        for number, code in enumerate(codes, 1):
+            lines = ("".join(f"\x1b[7m{run}\x1b[0m" if light else run for run, light in row) for row in drawn(code, half_blocks=half))
+            with suppress(OSError):
+                print(*lines, sep="\n", file=self._write, flush=True)
+            if interrupt := self._enter_pressed(f"QR code {number} of {len(codes)}. Press Enter to go on: ", by):
+                return interrupt
+        return None
 
     def _enter_pressed(self, prompt: str, by: str) -> Interrupt | None:
         while True:

@@ -60,7 +60,7 @@ def activation_of_past(activation: Activation) -> dict[str, Any]:
 def past_script(script: bytes, model: Script) -> bytes:
     """A script that makes the root which a later script starts from, by the same people on a blank token."""
     document: dict[str, Any] = tomllib.loads(script.decode())
-    for table in ("previous", "profiles", "intermediates", "proofs"):
+    for table in ("previous", "profiles", "intermediates", "proofs", "crossing"):
         document.pop(table, None)
     document["activation"] = activation_of_past(model.activation)
     actor = next(participant.id for participant in model.participants if participant.role == "administrator")

@@ -69,6 +69,12 @@ class Proof(Table, frozen=True):
     typed: bool = False
 
 
+class Crossing(Table, frozen=True):
+    """`[crossing]`: what may leave as QR codes on the screen beside the bundle; nothing unless said."""
+
+    qr: tuple[Literal["fingerprint", "proof"], ...] = ()
+
+
 class Backup(Table, frozen=True):
     """`[backup]`: required, without default. `none` needs a reason and who owns the risk."""
 
@@ -109,6 +115,7 @@ class Script(Table, frozen=True):
     intermediates: tuple[Intermediate, ...] = ()
     proofs: tuple[Proof, ...] = ()
     world: Start = Start()
+    crossing: Crossing = Crossing()
     previous: Previous | None = None
 
     def person(self, id: str) -> Person:
@@ -288,6 +295,8 @@ def _problems_with_names(script: Script) -> Iterator[Problem]:
     for number, proof in enumerate(script.proofs, 1):
         if proof.certificate != script.root.label:
             yield Problem(f"proofs[{number}].certificate", f"{proof.certificate!r} is not the root's label {script.root.label!r}")
+    if "proof" in script.crossing.qr and not script.proofs:
+        yield Problem("crossing.qr", "no [[proofs]]: there is no proof that could leave")
     if (script.world.root == "present") != (script.previous is not None):
         yield Problem("world.root", 'root = "present" and [previous] go together: a later ceremony starts from the bundle of the last')
     if script.world.root == "present" and script.world.token == "blank":

@@ -12,9 +12,6 @@ from ceremony.crossing.statements import SignedOff, Statement, statements_in
 from ceremony.crossing.subject import Subject
 from ceremony.transcript import Line
 
-BACKED_ANSWERS = {"generate-root": ("agree", "seen/"), "initialise-token": ("agree",), "change-activation": ("agree",)}
-"""By kind of step: keys of the answers that the first confirmer must have signed; one that ends in / goes on with their id."""
-
 
 def sign_offs(subject: Subject, seal: Line | None = None) -> list[tuple[Line, SignedOff]]:
     """The sign-offs that belong to a seal, by default the last: those that stand before it in its step."""
@@ -86,7 +83,7 @@ def _backs(statement: Statement, line: Line, answer: Answered) -> bool:
 
 
 def _wants_signature(subject: Subject, line: Line, answer: Answered) -> bool:
-    """An order by somebody other than who acts in the step is a confirmation; so are the answers of BACKED_ANSWERS."""
+    """An order by somebody other than who acts in the step is a confirmation; so are the answers of `_backed_answers`."""
     steps = subject.script.steps
     if line.step is None or not 1 <= line.step <= len(steps):
         return False
@@ -95,7 +92,11 @@ def _wants_signature(subject: Subject, line: Line, answer: Answered) -> bool:
 
 
 def _backed_answers(kind: str, confirm: tuple[str, ...]) -> list[tuple[str, str]]:
-    return [(key + confirm[0] * key.endswith("/"), confirm[0]) for key in BACKED_ANSWERS.get(kind, ()) if confirm]
+    """The answers that must be there and signed, by key and person: of every confirmer of the root key, of the first of a PIN's making."""
+    if kind == "generate-root":
+        agreed = [("agree" if number == 0 else f"agree/{person}", person) for number, person in enumerate(confirm)]
+        return agreed + [(f"seen/{person}", person) for person in confirm]
+    return [("agree", confirm[0])] if kind in ("initialise-token", "change-activation") and confirm else []
 
 
 def _problems_with_missing_answers(subject: Subject, answers: list[tuple[Line, Answered]]) -> Iterator[str]:

@@ -17,9 +17,9 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     `key` is unique within the step. `shown` is what to read first, a line each. `digest` is SHA-256 hex,
     shown as evidence. An answer fits when it is `accept`, which must be typed back (case and white space do
     not matter), or one of `choices`; with neither, free text of at least `least` characters, in the `form` of
-    a physical fact (ceremony.custody) where one is named. When `blind`,
-    the screen must not show `accept`: it stands on paper; nor does it keep what was answered, which another
-    person types as well. `order` marks the deliberate command to sign.
+    a physical fact (ceremony.custody) where one is named. When `blind`, the screen must not show `accept`: it
+    stands on paper; nor does it keep what was answered, which another person types as well. `order` marks the
+    deliberate command to sign. `qr` is a text that the face draws as QR codes; of it the record holds `digest` alone.
     """
 
     key: str
@@ -33,6 +33,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     least: int = 0
     form: str = ""
     order: bool = False
+    qr: str = ""
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,6 +41,11 @@ def problem_with_terminal(stdin: TextIO, stdout: TextIO, environ: Mapping[str, s
     return None
 
 
+def draws_half_blocks(environ: Mapping[str, str]) -> bool:
+    """Whether U+2580 can be drawn. The fonts that Debian puts on Linux' own console lack it, whatever its character set says."""
+    return environ.get("TERM", "linux") not in ("linux", "dumb", "unknown", "")
+
+
 def _is_utf_8(encoding: str) -> bool:
     try:
         return codecs.lookup(encoding).name == "utf-8"

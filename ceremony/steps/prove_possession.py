@@ -44,6 +44,7 @@ class ProvePossession(Step, frozen=True, tag="prove-possession"):
         last = known.products.get("last_of_kind", {}).get("proof")
         last_der = bytes.fromhex(last) if last else None
         serials: list[str] = []
+        made: dict[str, str] = {}
         entries = sorted(known.script.proofs, key=lambda entry: str(entry.service))
         for number, some in enumerate(batches(entries, known.script.max_batch), 1):
             batch = []
@@ -60,5 +61,6 @@ class ProvePossession(Step, frozen=True, tag="prove-possession"):
                 args = {"path": path, "kind": "proof-certificate", "pem": pem_of(certificates[entry.service])}
                 yield Act(key=f"{entry.service}/write", verb="write-artifact", args=args)
             serials += [item.serial for item in batch]
+            made |= {entry.service: certificates[entry.service].hex() for entry in some}
         yield Show(lines=tuple(f"Proof of possession for {entry.service}: signed and verified." for entry in entries))
-        return {"serials": [*known.products.get("serials", []), *serials]}
+        return {"serials": [*known.products.get("serials", []), *serials], "proof_certificates": made}

@@ -10,10 +10,12 @@ from ceremony.engine.step import Ask, Known, Person, Request, Run, Show, Step, W
 
 ABSENT = "absent"
 """The answer for somebody whom no step needs and who is not here."""
+IDENTIFIED = ("known in person", "identity document", "staff badge")
+"""How somebody who is here was identified; anything else is a deviation to be noted."""
 
 
 class RollCall(Step, frozen=True, tag="roll-call"):
-    """The actor reads the list; everyone who acts or confirms in a step must be here, or an alternate that the script names.
+    """The actor reads the list and says how each was identified; everyone who acts or confirms in a step must be here, or an alternate.
 
     So must enough holders of shares for what the session does; while they are not, the roll is called again.
     """
@@ -43,6 +45,11 @@ class RollCall(Step, frozen=True, tag="roll-call"):
             standing_in = f"{person.name}, who stands in: " if person.stands_in else ""
             text = f"{standing_in}Are you here, in this role?"
             yield Ask(key=f"present/{id}", text=text, by=id, accept="present")
+        for id, person in people.items():
+            # Nobody says it of themselves.
+            by = self.actor if id != self.actor else next((other for other in people if other != id), id)
+            text = f"How was {person.name} ({person.role}) identified?"
+            yield Ask(key=f"identified/{id}", text=text, by=by, choices=IDENTIFIED)
         return {"people": {id: msgspec.to_builtins(person) for id, person in people.items()}}
 
     def _called(self, script: Any, needed: set[str], key: str) -> Generator[Request, Any, dict[str, Person]]:

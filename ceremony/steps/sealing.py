@@ -6,6 +6,7 @@ from typing import Any
 from ceremony.activation.statements import SIGN_OFF
 from ceremony.engine.backed import signed_statement
 from ceremony.engine.step import Act, Ask, Known, Request, Show, World, Write
+from ceremony.steps.qr_crossing import left_as_qr
 from ceremony.words import words_of
 
 
@@ -62,6 +63,7 @@ def sealed_and_exported(known: Known, actor: str, confirmer: str) -> Generator[R
             f"SHA-256 of its SHA256SUMS: {receipt['sha256sums_sha256']}",
         )
     )
+    yield from left_as_qr(known, fingerprint, actor)
     return number
 
 

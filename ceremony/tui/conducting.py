@@ -1,5 +1,6 @@
 """The screen of the ceremony: steps, what is to be read, evidence, the one question, the keys."""
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -12,8 +13,10 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from ceremony.engine.step import Ask, Notice, Secret
+from ceremony.machine.terminal import draws_half_blocks
 from ceremony.said import digest_lines, instruction, notice_lines, person
 from ceremony.tui.heading import Heading
+from ceremony.tui.qr_codes import QrCodes
 from ceremony.tui.secret_entry import SecretEntry
 from ceremony.tui.widgets import AnswerInput, Choices, KeyBar, Reading, Text, shortened
 
@@ -209,6 +212,8 @@ class Conducting(Screen[None]):
         self.past += [f"{person(ask.by, self.heading.people)} is asked: {ask.text}", *([] if again else ask.shown)]
         self._put(ask.text, ask.by)
         self._open_entry(ask)
+        if ask.qr and not again:
+            self.action_look_again()
 
     def _put(self, text: str, by: str) -> None:
         self.query_one("#question", Text).show([f"{person(by, self.heading.people)}: {text}"])
@@ -219,7 +224,8 @@ class Conducting(Screen[None]):
         answering.set_class(ask.order, "-order")
         answering.border_title = "THIS IS THE ORDER TO SIGN" if ask.order else ""
         if ask.choices and ask.accept is None:
-            self.query_one("#instruction", Text).show(["Up, Down or a digit marks an answer; Enter gives it."])
+            how = "Up, Down or a digit marks an answer; Enter gives it."
+            self.query_one("#instruction", Text).show([f"F4: look at the QR codes again. {how}" if ask.qr else how])
             choices = self.query_one("#choices", Choices)
             choices.offer(ask.choices)
             choices.display = True
@@ -255,9 +261,11 @@ class Conducting(Screen[None]):
         self.query_one(SecretEntry).begin(secret, person(secret.by, self.heading.people))
 
     def action_look_again(self) -> None:
-        """F4: the holder of a new share sees its words once more, and types them from the first on."""
+        """F4: QR codes once more; or the words of a new share for its holder, who types them from the first on then."""
         if isinstance(self._asked, Secret) and self._asked.reveal:
             self.query_one(SecretEntry).begin_again()
+        elif isinstance(self._asked, Ask) and self._asked.qr and self.is_current:
+            self.app.push_screen(QrCodes(self.heading.mode, self._asked.qr, half_blocks=draws_half_blocks(os.environ)))
 
     def on_secret_entry_looked(self, event: SecretEntry.Looked) -> None:
         """Says what was wrong with what was typed."""

@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from ceremony.canonical import canonical_json
 from ceremony.crossing.files import sums_of
+from ceremony.steps.roll_call import IDENTIFIED
 from ceremony.words import sha256_hex
 from hsm.client import Module
 from tests.e2e.commands import SCRIPTS, Ended, ceremony, done, four_parts, refused
@@ -43,7 +44,7 @@ def before_import(once: Callable[[str, Callable[[Path], None]], Path], answers: 
     def make(folder: Path) -> None:
         script = SCRIPTS / "first-ceremony.toml"
         done("rehearse", script, "--answers", answers, "--dir", folder / "D")
-        people = ["Kari Holm", "Nils Berg", "Eva Lund", "Jon Vik", *["present"] * 4]
+        people = ["Kari Holm", "Nils Berg", "Eva Lund", "Jon Vik", *["present"] * 4, *[IDENTIFIED[0]] * 4]
         bag, seal = "REHEARSAL-BAG-0002", "REHEARSAL-SEAL-0002"
         typed = [status(folder / "D")["fingerprint"], *people, "agrees", "agrees", "seen", "seen", bag, bag, seal, seal, ":pause"]
         ended = ceremony("resume", "--dir", folder / "D", "--plain", typed="".join(f"{line}\n" for line in typed))

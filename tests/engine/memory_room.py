@@ -62,6 +62,7 @@ class World:
     faults: Faults = field(default_factory=Faults)
     findings: list[Finding] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
+    site: Site = field(default_factory=Site)
     unwritable_from: int | None = None
     rooms: list["MemoryRoom"] = field(default_factory=list)
 
@@ -214,7 +215,7 @@ def session(world: World) -> Iterator[Session]:
             room = MemoryRoom(
                 folder=folder,
                 script=script,
-                site=Site(),
+                site=world.site,
                 module_path=Path("/opt/memory/module.so"),
                 environment={},
                 rehearsal=world.rehearsal,

@@ -210,6 +210,11 @@ def shares() -> list[Question]:
     return [step(4, say), new_share(), OLD_SHARE, done(4), step(5), seen]
 
 
+def codes() -> list[Question]:
+    """The fingerprint leaves as QR codes."""
+    return [step(8), Ask(key="qr", text="Were the QR codes read?", by="admin", choices=("read", "not read"), qr=FINGERPRINT.upper())]
+
+
 def sha256(octets: bytes) -> str:
     """What a test may print of a secret."""
     return hashlib.sha256(octets).hexdigest()

@@ -1,4 +1,4 @@
-"""The made-up ceremony in a real terminal: `python -m tests.faces.play [app|plain|play|crash|crash-loop] [share]`.
+"""The made-up ceremony in a real terminal: `python -m tests.faces.play [app|plain|play|crash|crash-loop] [share|qr]`.
 
 Prints what came of it.
 """
@@ -19,8 +19,10 @@ from tests.faces import fake_ceremony
 
 
 def main(face: str, what: str = "") -> int:
-    """Plays it, or with `share` two shares alone; the exit code is the ceremony's."""
-    conduct = fake_ceremony.FakeCeremony(fake_ceremony.shares()) if what == "share" else fake_ceremony.whole()
+    """Plays it, or with `share` two shares alone, with `qr` a fingerprint that leaves; the exit code is the ceremony's."""
+    conduct = fake_ceremony.whole()
+    if what:
+        conduct.questions = fake_ceremony.shares() if what == "share" else fake_ceremony.codes()
     try:
         if face == "plain":
             plain = Plain(fake_ceremony.PEOPLE)

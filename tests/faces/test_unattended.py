@@ -164,3 +164,12 @@ def test_a_signal_is_kept_until_the_next_question_and_stops_the_run_on_the_recor
         os.kill(os.getpid(), number)
         assert unattended.ask(fake.ROLL_CALL) == Interrupt(kind="signal", text=number.name, exit_code=exit_code)
     assert signal.getsignal(number) == before
+
+
+def test_a_passphrase_has_a_place_of_its_own_among_the_planned_mistakes() -> None:
+    unattended, _ = face('[[mistakes]]\nat = "1/passphrase"\nvalue = "forgotten"')
+    unattended.tell(Notice(kind="step-started", step=1))
+    pin = Secret(what="user PIN", by="admin", suggestion="1234")
+    passphrase = Secret(what="passphrase of Anna", by="admin", kind="passphrase", suggestion="of the rehearsal")
+    typed = [unattended.secret(secret) for secret in (pin, passphrase, passphrase)]
+    assert typed == [bytearray(b"1234"), bytearray(b"forgotten"), bytearray(b"of the rehearsal")]

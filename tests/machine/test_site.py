@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ceremony.errors import CeremonyError
-from ceremony.machine.site import LARGEST_SITE_FILE, Site, parse_site, read_site
+from ceremony.machine.site import LARGEST_SITE_FILE, CredentialToken, Site, parse_site, read_site
 from ceremony.words import sha256_hex
 
 WHOLE = b"""
@@ -19,6 +19,10 @@ backup = "5678"
 [media]
 inbox = "/media/in"
 outbox = "/media/out"
+credentials = "/media/own"
+[credentials.witness-1]
+module = "/usr/lib/other/libother.so"
+token = "Eva Lund"
 """
 
 
@@ -37,6 +41,8 @@ def test_a_whole_site_file(tmp_path):
         tokens={"primary": "1234 abcd", "backup": "5678"},
         inbox=Path("/media/in"),
         outbox=Path("/media/out"),
+        credentials_medium=Path("/media/own"),
+        credentials={"witness-1": CredentialToken(Path("/usr/lib/other/libother.so"), "Eva Lund")},
         environment={"SOFTHSM2_CONF": "/etc/softhsm/softhsm2.conf"},
         octets=WHOLE,
     )
@@ -79,6 +85,10 @@ def test_what_is_not_toml_is_refused(octets):
         (b"format = 1\n[tokens]\nprimary = '12345678901234567'", "tokens.primary must be a serial"),
         (b"format = 1\n[tokens]\nprimary = ''", "tokens.primary must be a serial"),
         (b"format = 1\n[tokens]\nprimary = '1'\nbackup = '1'", "one serial stands under two names"),
+        (b"format = 1\ncredentials = 1", "credentials must be a table of tables"),
+        (b"format = 1\n[credentials]\neva = 1", "credentials.eva must be a table"),
+        (b"format = 1\n[credentials.eva]\nmodule = '/m.so'", "credentials.eva needs module (a whole path) and token"),
+        (b"format = 1\n[credentials.eva]\nmodule = '/m.so'\ntokn = 'x'", "unknown key credentials.eva.tokn"),
     ],
 )
 def test_each_mistake_is_named(octets, told):

@@ -1,4 +1,4 @@
-"""sign-statement with a credential on a person's own PKCS#11 token, a second one beside the ceremony's (SoftHSM)."""
+"""sign-statement with a credential on a person's own PKCS#11 token (SoftHSM), beside the ceremony's."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,10 @@ from ceremony.script import read_script
 from ceremony.words import sha256_hex
 from hsm.client import Module
 from hsm.softhsm import throw_away
-from tests.engine.memory_room import FIRST_CEREMONY
+from tests.credentials import credential
+from tests.engine.memory_room import FIRST_CEREMONY, World, held_to_the_end
+from tests.engine.people import People
+from tests.engine.right_end import assert_right_end, of
 from tests.hsm.given import USER_PIN, initialise
 
 LINE = b'{"the last line":1}\n'
@@ -90,3 +93,16 @@ def test_what_does_not_sign_is_told(room: TokenRoom, credentials: tuple[dict[str
     with pytest.raises(CeremonyError) as refused:
         signed(room, theirs, by="auditor")
     assert refused.value.code == "CREDENTIAL-NOT-FOUND" and "[credentials.auditor]" in refused.value.do_now
+
+
+def test_a_ceremony_whose_witness_signs_with_a_token_and_the_others_with_files(
+    credentials: tuple[dict[str, str], list[str]], softhsm: Path, tmp_path: Path
+) -> None:
+    world = World(tmp_path / "world").made()
+    theirs = credentials[1][0]
+    world.script = world.script.replace(credential("Eva Lund").encode(), theirs.encode())
+    world.site = Site(environment=credentials[0], credentials={"witness-1": CredentialToken(softhsm, "Eva Lund")})
+    held_to_the_end(world, People(world, secrets_told=lambda secret: USER_PIN if secret.what == "PIN of Eva Lund" else None))
+    kinds = {line.data["name"]: line.data["credential"].rpartition(":")[0] for line in of(world, "signed-off")}
+    assert kinds == {"Eva Lund": "ec:secp256r1", "Jon Vik": "ed25519", "Kari Holm": "ed25519", "Nils Berg": "ed25519"}
+    assert_right_end(world)

@@ -8,7 +8,7 @@ from ceremony.engine.step import Act, Ask, Known, Person, Show
 from ceremony.script import Script, read_script
 from ceremony.steps.attest import Attest
 from ceremony.steps.record import Fact, Record
-from ceremony.steps.roll_call import RollCall
+from ceremony.steps.roll_call import IDENTIFIED, RollCall
 from ceremony.steps.signing import batches
 from tests.engine.memory_room import FIRST_CEREMONY, World, held_to_the_end
 from tests.engine.people import People
@@ -65,9 +65,12 @@ def test_an_attestation_is_asked_of_everyone_named() -> None:
 
 
 def test_the_roll_call_offers_exactly_the_names_of_the_script() -> None:
-    asked, products = run(RollCall(title="Roll-call", actor="admin"), "Kari Holm", "Nils Berg", "Ida Moe", "Jon Vik", *["present"] * 4)
+    answers = ("Kari Holm", "Nils Berg", "Ida Moe", "Jon Vik", *["present"] * 4, *[IDENTIFIED[0]] * 4)
+    asked, products = run(RollCall(title="Roll-call", actor="admin"), *answers)
     assert [ask.choices for ask in asked[:4]] == [("Kari Holm", "Per Aas"), ("Nils Berg",), ("Eva Lund", "Ida Moe"), ("Jon Vik",)]
     assert products["people"]["witness-1"] == {"name": "Ida Moe", "role": "witness", "stands_in": True}
+    by = {"admin": "officer", "officer": "admin", "witness-1": "admin", "auditor": "admin"}
+    assert [(ask.key, ask.by) for ask in asked[8:]] == [(f"identified/{id}", who) for id, who in by.items()]
 
 
 @pytest.mark.parametrize(("number", "most", "sizes"), [(0, 25, []), (3, 25, [3]), (26, 25, [25, 1]), (4, 2, [2, 2])])

@@ -92,7 +92,7 @@ def _hand_over(
     name = PIN_NAMES[which]
     shown: tuple[str, ...] = (
         f"Share {place} of {len(held.holders)} of the {name}; any {held.threshold} give it back.",
-        f"Write on the paper: {name}, set {number}, share {place}. Then the 20 words, numbered.",
+        f"Write on the paper: {name}, set {number}, share {place}; then the 20 words.",
         "Then it is typed back in full from the paper.",
     )
     what = f"share of the {name}"

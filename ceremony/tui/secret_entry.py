@@ -85,7 +85,7 @@ class SecretEntry(Vertical):
         """The holder is alone: the words are shown."""
         event.stop()
         if (secret := self._secret) is not None and secret.reveal:
-            words = ShareWords(self._mode, self._holder, secret.what, secret.reveal)
+            words = ShareWords(self._mode, self._holder, secret)
             self.app.push_screen(words, lambda written: self._words_seen(secret, written))
 
     def _words_seen(self, secret: Secret, written: bool | None) -> None:

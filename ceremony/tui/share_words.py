@@ -7,14 +7,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
 
-from ceremony.engine.step import Hidden
+from ceremony.engine.step import Hidden, Secret
 from ceremony.secret_typing import share_lines
-from ceremony.tui.widgets import Text
+from ceremony.tui.widgets import Text, shortened
 
+_WIDTH = 72
+_MOST_LINES = 3
 _HOW = (
-    "Write each word with its number on paper, and compare them twice.",
-    "Then you type them back from the paper.",
-    "",
     "Enter    they stand on paper: hide them",
     "Esc      hide them, I am not alone; they can be shown again",
     "Ctrl+Q   stop the ceremony",
@@ -29,12 +28,13 @@ class ShareWords(Screen[bool]):
         Binding("escape", "leave(False)", show=False),
     ]
 
-    def __init__(self, mode: str, holder: str, what: str, share: Hidden) -> None:
-        """`holder` is the person's name and role, `what` says which share this is. `share` is not kept: its text alone is."""
+    def __init__(self, mode: str, holder: str, secret: Secret) -> None:
+        """`holder` is the person's name and role. What `secret` shows stands above the words: it belongs onto the paper, too."""
         super().__init__()
         self._mode = mode
-        self._heading = (f"{holder}: {what}", "You ALONE look at this screen: nobody else, no camera.", "")
-        self._words: Hidden | None = share
+        shown = (shortened(line, _WIDTH) for line in secret.shown[:_MOST_LINES])
+        self._heading = (f"{holder}: {secret.what}", *shown, "You ALONE look at this screen: nobody else, no camera.", "")
+        self._words: Hidden | None = secret.reveal
 
     def compose(self) -> ComposeResult:
         """The words in a frame, and the keys."""

@@ -199,8 +199,9 @@ PASSPHRASE = Secret(what="The passphrase of your credential", by="witness-1", ki
 
 def new_share(suggestion: str | None = None) -> Secret:
     """A share that its holder sees for the first time."""
-    what = "Your share of the user PIN, 2 of 5"
-    return Secret(what=what, by="admin", kind="share", reveal=Hidden(bytearray(SHARE.encode())), suggestion=suggestion)
+    what = "Your share of the user PIN"
+    shown = ("Share 2 of 5; any 3 give it back.", "Write on the paper: user PIN, set 14032, share 2.")
+    return Secret(what=what, by="admin", kind="share", reveal=Hidden(bytearray(SHARE.encode())), shown=shown, suggestion=suggestion)
 
 
 def shares() -> list[Question]:

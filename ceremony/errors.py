@@ -140,6 +140,7 @@ CODES: dict[str, Code] = {
     "MEDIUM-GONE": Code(_USAGE, "A medium is not there, or stopped answering.", "Put the medium in, see that it is mounted where the site file or the command line says, then do the step again."),
     "MEDIUM-READ-ONLY": Code(_USAGE, "A medium can't be written to.", "Mount it for writing or take off its write protection, or take another medium, then do the step again."),
     "MEDIUM-NOT-EMPTY": Code(_USAGE, "A medium that is to take a bundle holds something else.", "Take an empty medium; don't wipe this one before you know what is on it."),
+    "MEDIUM-USED": Code(_USAGE, "A medium took a bundle before, in this ceremony or an earlier one.", "Take a fresh medium that was never used for this."),
     "MEDIUM-FULL": Code(_USAGE, "A medium has no room for the bundle.", "Take a larger empty medium, then do the step again."),
     "MEDIUM-DIFFERS": Code(_FAILED, "What was read back from a medium is not what was written.", "Mark the medium as faulty, keep it out of use, and do the step again with another."),
     "MEDIUM-NO-REQUEST": Code(_USAGE, "A medium holds no request.", "Check that it is the medium from the online side; `ceremony online request` makes the folder."),

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from ceremony.crossing.bundle import LEDGER
 from ceremony.crossing.ledger import last_custody, read_ledger
-from ceremony.crossing.record import Answered, Deviation, PhysicalFact, data_as
+from ceremony.crossing.physical import PhysicalFact
+from ceremony.crossing.record import Answered, Deviation, data_as
 from ceremony.crossing.script_data import ScriptStep
 from ceremony.crossing.subject import Subject
 from ceremony.custody import problem_with_fact, same_fact

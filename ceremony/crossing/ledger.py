@@ -57,8 +57,9 @@ class InCustody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What one ceremony adds. `seals` are this ceremony's seals (hex) before the one that the ledger leaves with.
 
-    `custody` is the last value of each thing that was put away, sorted by name; left out where there is none. So is
-    `activation`: how both PINs were held at that seal, in ceremonies that made one anew.
+    `custody` is the last value of each thing that was put away, sorted by name; `media` are the serials of those that took a bundle,
+    sorted. Each is left out where there is none. So is `activation`: how both PINs were held at that seal, in ceremonies that made
+    one anew.
     """
 
     ceremony: str
@@ -69,6 +70,7 @@ class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     root: Root | None
     custody: tuple[InCustody, ...] = ()
     activation: BothPins | None = None
+    media: tuple[str, ...] = ()
 
 
 class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,6 +124,7 @@ def ledger_of(lines: Sequence[Line], previous_ledger: bytes | None) -> bytes:
         root=_root(record, earlier),
         custody=_custody(record),
         activation=record.products(record.lines[-1].step).activation,
+        media=tuple(sorted(media_taken(record))),
     )
     return write_ledger(Ledger(1, (*earlier, own)))
 
@@ -144,6 +147,16 @@ def ledger_entries(ledger: bytes) -> list[Entry]:
 def custody_in(ledger: bytes) -> list[InCustody]:
     """The last value of each thing that was ever put away, by name. Raises CeremonyError LEDGER-BROKEN."""
     return last_custody(read_ledger(ledger).ceremonies)
+
+
+def media_in(ledger: bytes) -> set[str]:
+    """The serials of all media that ever took a bundle. Raises CeremonyError LEDGER-BROKEN."""
+    return {serial for ceremony in read_ledger(ledger).ceremonies for serial in ceremony.media}
+
+
+def media_taken(record: Record) -> set[str]:
+    """The serials of the media that this ceremony took for a bundle, or, where one was faulty, copied it to."""
+    return {medium.serial for verb in ("take-medium", "copy-out") for medium in record.media(verb) if medium.serial}
 
 
 def last_custody(ceremonies: Iterable[LedgerOfCeremony]) -> list[InCustody]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 
 from ceremony.crossing.held_pins import BothPins
+from ceremony.crossing.physical import MediumTaken, PhysicalFact, Thing
 from ceremony.crossing.request import ProofRequest, ReceivedCsr, Sha256
 from ceremony.errors import CeremonyError
 from ceremony.pki.names import shown_text
@@ -162,22 +163,6 @@ class Present(msgspec.Struct, frozen=True):
     role: str
 
 
-class Thing(msgspec.Struct, frozen=True):
-    """A thing as it was put away: its kind (see ceremony.custody) and what stood on it."""
-
-    what: str
-    value: str
-
-
-class PhysicalFact(msgspec.Struct, frozen=True):
-    """A fact that a `record` step left; `custody` is "", `taken-out` or `put-away`."""
-
-    name: str
-    what: str
-    value: str
-    custody: str = ""
-
-
 class Products(msgspec.Struct, frozen=True):
     """What finished steps have established, as far as it is asked for here.
 
@@ -304,6 +289,10 @@ class Record:
     def steps_of_artifacts(self) -> dict[str, int | None]:
         """The number of the step that wrote each artifact, by path."""
         return {data_as(Artifact, line, value).path: line.step for line, value in self.results("write-artifact")}
+
+    def media(self, verb: str) -> list[MediumTaken]:
+        """The media that acts of this verb took, in order."""
+        return [data_as(MediumTaken, line, value) for line, value in self.results(verb)]
 
     @cached_property
     def requests(self) -> list[ReceivedRequest]:

@@ -14,6 +14,7 @@ from ceremony.activation.roster import words_of_credential
 from ceremony.crossing import checks_of_certificates as certificates
 from ceremony.crossing import checks_of_custody as custody
 from ceremony.crossing import checks_of_evidence as evidence
+from ceremony.crossing import checks_of_media as media
 from ceremony.crossing import checks_of_record as record
 from ceremony.crossing import checks_of_statements as statements
 from ceremony.crossing.bundle import CAPS, LEDGER, MANIFEST, REPORTS, SCRIPT, TRANSCRIPT, manifest_bytes, manifest_of
@@ -252,6 +253,7 @@ _CHECKS: tuple[tuple[str, Callable[[Subject], Iterable[str]], str], ...] = (
     ("machine-checks", record.problems_with_machine_checks, "made before each signature"),
     ("custody", custody.problems_with_custody, "typed by two, as put away last, and in balance"),
     ("evidence", evidence.problems_with_evidence, "the key generation was witnessed as the script says"),
+    ("media", media.problems_with_media, "out on a fresh one of known serial, in from one that was read-only; a rehearsal says so"),
     ("vouching", certificates.problems_with_vouching, "each CSR's key was vouched for from paper or pinned by the script"),
     ("artifacts-accounted", certificates.problems_with_artifacts, "lines, signatures and files are the same, one to one"),
     ("root-certificate", certificates.problems_with_root, "self-signed, by the script's profile"),

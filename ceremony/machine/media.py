@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypedDict
+from typing import Literal, NoReturn, TypedDict
 
 from ceremony.canonical import NotCanonical, parse_json
 from ceremony.errors import CeremonyError
 from ceremony.machine.disk import make_folders, sync_folder, write_new
+from ceremony.machine.medium import Medium
 from ceremony.pki.names import shown_text
 from ceremony.words import sha256_hex
 
@@ -23,13 +24,17 @@ _PARTIAL = ".partial"
 
 
 class Receipt(TypedDict):
-    """What `copy_out` found on the medium when it read it back: the folder, counts, and the digest (hex) of its SHA256SUMS."""
+    """What `copy_out` found on the medium when it read it back: the folder, counts, and the digest (hex) of its SHA256SUMS.
+
+    `read_back` says how: after the medium was unmounted and mounted again read-only, so that every byte came from the device itself; or
+    from the same mount, after flushing and asking the system to drop what it still had in memory.
+    """
 
     path: str
     files: int
     bytes: int
     sha256sums_sha256: str
-    read_back: bool
+    read_back: Literal["after-remount", "after-flush"]
 
 
 @dataclass(frozen=True)
@@ -87,11 +92,36 @@ def copy_in(source: Path, target: Path, *, largest_file: int = 65536, most_files
         raise CeremonyError("RECORD-UNWRITABLE", what, state="Nothing of the copy is left.") from failed
 
 
-def copy_out(bundle: Path, outbox: Path, name: str) -> Receipt:
+def must_be_fresh(outbox: Path, but_for: str = "") -> None:
+    """Refuses a medium that holds anything, or can't be written to.
+
+    No matter are the file system's own lost+found, and the folder `but_for` with what a crash may have left of it. Raises
+    CeremonyError MEDIUM-NOT-EMPTY, MEDIUM-READ-ONLY, MEDIUM-GONE.
+    """
+    with _writing(outbox):
+        no_matter = {"lost+found", but_for, f".{but_for}{_PARTIAL}"}
+        held = sorted(entry.name for entry in outbox.iterdir() if entry.name not in no_matter)
+        if held:
+            what = f"The medium at {outbox} holds {shown_text(held[0])}; what leaves goes onto a fresh one."
+            raise CeremonyError("MEDIUM-NOT-EMPTY", what)
+        if not os.access(outbox, os.W_OK):
+            raise PermissionError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+def must_hold_only_bundles(outbox: Path, ceremony: str) -> None:
+    """Refuses a medium that holds anything but bundles of this ceremony, or can't be written to; as `must_be_fresh`."""
+    with _writing(outbox):
+        _must_hold_only(outbox, ceremony)
+        if not os.access(outbox, os.W_OK):
+            raise PermissionError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+def copy_out(bundle: Path, outbox: Path, name: str, *, medium: Medium | None = None) -> Receipt:
     """Copies a sealed bundle to the folder `name` on a medium, flushes it, reads every byte back from there and compares.
 
     The medium must be empty or hold only earlier bundles of the same ceremony; a copy that is there already, byte for byte, is read
-    back and will do. What was begun is removed when the copy fails. Raises CeremonyError MEDIUM-GONE, MEDIUM-READ-ONLY,
+    back and will do. `medium`, where it is given and can be, is unmounted and mounted again read-only before it is read, and is
+    unmounted in the end. What was begun is removed when the copy fails. Raises CeremonyError MEDIUM-GONE, MEDIUM-READ-ONLY,
     MEDIUM-NOT-EMPTY, MEDIUM-FULL, MEDIUM-DIFFERS, and MEDIUM-LINK, MEDIUM-TOO-LARGE for a bundle that is not as we made it.
     """
     if not _NAME.fullmatch(name):
@@ -117,12 +147,19 @@ def copy_out(bundle: Path, outbox: Path, name: str) -> Receipt:
                 shutil.rmtree(partial, ignore_errors=True)
                 raise
         _must_equal(target, files)
+        remounted = medium is not None and medium.unmount()
+        if medium is not None and remounted:
+            medium.mount(read_only=True)
+            try:
+                _must_equal(target, files)
+            finally:
+                medium.unmount()
     return Receipt(
         path=str(target),
         files=len(files),
         bytes=sum(map(len, files.values())),
         sha256sums_sha256=sha256_hex(files[_SUMS]),
-        read_back=True,
+        read_back="after-remount" if remounted else "after-flush",
     )
 
 

@@ -8,6 +8,7 @@ from ceremony.room.find_root import FindRoot
 from ceremony.room.generate_key import GenerateKey
 from ceremony.room.import_request import ImportRequest
 from ceremony.room.initialise_token import FindBlankToken, InitialiseToken
+from ceremony.room.look_at_medium import LookAtMedium, TakeMedium
 from ceremony.room.make_bundle import MakeBundle
 from ceremony.room.proof_key import ProofKey
 from ceremony.room.prove_activation import ProveActivation
@@ -43,6 +44,8 @@ VERBS: dict[str, Verb] = {
     "sign": Sign(),
     "sign-statement": SignStatement(),
     "write-artifact": WriteArtifact(),
+    "look-at-medium": LookAtMedium(),
+    "take-medium": TakeMedium(),
     "import-request": ImportRequest(),
     "make-bundle": MakeBundle(),
     "copy-out": CopyOut(),

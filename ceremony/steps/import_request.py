@@ -13,6 +13,7 @@ from ceremony.pki.csr import problems_with_csr, read_csr
 from ceremony.pki.device_registry import problems_with_planned_issuing_ca, problems_with_root
 from ceremony.pki.names import shown_text
 from ceremony.pki.profiles import intermediate_profile
+from ceremony.steps.medium import inbound_medium
 from ceremony.steps.typed_code import code_typed
 from ceremony.words import words_of
 
@@ -70,6 +71,7 @@ class ImportRequest(Step, frozen=True, tag="import-request"):
                 code = yield from code_typed(known, f"typed/{turn}/{service}", service, by_hand.certificate, people)
                 proofs |= {service: code} if code else {}
                 continue
+            yield from inbound_medium(known, f"inbound/{turn}", (self.actor, self.confirm[0]))
             args = {"wanted": missing, "seen": seen, "root_certificate_sha256": known.products["root_certificate_sha256"]}
             imported = yield Act(key=f"import/{turn}", verb="import-request", args=args, waiting="Copying the request from the medium")
             for request in imported["requests"]:

@@ -6,8 +6,15 @@ from typing import Any
 from ceremony.activation.statements import SIGN_OFF
 from ceremony.engine.backed import signed_statement
 from ceremony.engine.step import Act, Ask, Known, Request, Show, World, Write
+from ceremony.steps.medium import outbound_medium
 from ceremony.steps.qr_crossing import left_as_qr
 from ceremony.words import words_of
+
+_READ_BACK = {
+    "after-remount": "It was unmounted and mounted again before it was read, and is unmounted now: take it out.",
+    "after-flush": "It was read through the same mount, after flushing: unmount it, then take it out.",
+}
+_ANOTHER_MEDIUM = "It is another medium than the one that was taken, of unknown serial: record its label as a deviation (F2)."
 
 
 def sealing_requires(world: World) -> Iterable[str]:
@@ -23,9 +30,13 @@ def sealing_requires(world: World) -> Iterable[str]:
 
 
 def sealed_and_exported(known: Known, actor: str, confirmer: str) -> Generator[Request, Any, int]:
-    """Signs off, seals, has the fingerprint written down, makes the bundle, copies it out. The bundle's number."""
-    yield from _signed_off(known)
+    """A fresh medium, sign-off, seal, the fingerprint on paper, the bundle, its copy. The bundle's number.
+
+    The medium comes first: its serial is to stand in the record that leaves on it, and nobody signs off and then finds none.
+    """
     number = len(known.seals) + 1
+    medium = yield from outbound_medium(known, number, (actor, confirmer))
+    yield from _signed_off(known)
     artifacts = sorted({artifact["path"]: artifact for artifact in known.artifacts}.values(), key=lambda artifact: str(artifact["path"]))
     sealed = {
         "bundle": number,
@@ -54,13 +65,14 @@ def sealed_and_exported(known: Known, actor: str, confirmer: str) -> Generator[R
     bundle = yield Act(
         key="bundle", verb="make-bundle", args={"bundle": number, "fingerprint": fingerprint}, waiting="Making the bundle and its report"
     )
-    receipt = yield Act(
-        key="copy", verb="copy-out", args={"bundle": number}, waiting="Copying the bundle to the medium and reading it back"
-    )
+    args = {"bundle": number, **medium}
+    receipt = yield Act(key="copy", verb="copy-out", args=args, waiting="Copying the bundle to the medium and reading it back")
     yield Show(
         lines=(
             f"Bundle {number} ({bundle['files']} files) was copied and read back: {receipt['path']}",
             f"SHA-256 of its SHA256SUMS: {receipt['sha256sums_sha256']}",
+            _READ_BACK[receipt["read_back"]],
+            f"The medium's serial: {receipt['serial']}" if receipt["serial"] else _ANOTHER_MEDIUM,
         )
     )
     yield from left_as_qr(known, fingerprint, actor)

@@ -254,6 +254,7 @@ class HeldCeremony:
         fingerprint = sha256_hex(self.root_der) if proof else None
         write_request(folder, made_at=f"{DAY}T08:00:00Z", root_fingerprint=fingerprint, proofs=proofs, csrs=csrs)
         request = read_request(folder).as_value("requests/1")
+        self.look_at_medium("inbound/1", "inbox", "INBOUND")
         self.act("import/1", "import-request", {}, {"requests": [request], "made_up": []})
         for csr in request["csrs"]:
             words = words_of(csr["spki_sha256"])
@@ -288,12 +289,16 @@ class HeldCeremony:
     def seal(self, kind: str) -> None:
         """Everyone signs off, and the bundle is sealed; the step stays open."""
         self.begin(kind)
+        number = sum(line["type"] == "sealed" for line in self.lines) + 1
+        serial = f"{self.ceremony[:8]}-{number}"
+        self.look_at_medium("outbound/1", "outbox", serial)
+        self.act("outbound/1/take", "take-medium", {"bundle": number, "serial": serial}, {"bundle": number, "serial": serial})
         statement = "with-deviations" if any(line["type"] == "deviation" for line in self.lines) else "as-written"
         for id, (name, _) in PEOPLE.items():
             said = {"statement": statement, "note": "", "credential": credential(name)}
             self.line("signed-off", self.signed_by(id, f"sign-off/{id}/signed", SIGN_OFF, said), id)
         data = {
-            "bundle": sum(line["type"] == "sealed" for line in self.lines) + 1,
+            "bundle": number,
             "artifacts": [msgspec.to_builtins(describe_artifact(path, self.artifacts[path])) for path in sorted(self.artifacts)],
             "previous_seal": None,
             "ceremony": self.ceremony,
@@ -301,6 +306,11 @@ class HeldCeremony:
             "root_certificate_sha256": sha256_hex(self.root_der),
         }
         self.line("sealed", data, "admin")
+
+    def look_at_medium(self, key: str, box: str, serial: str) -> None:
+        """A medium of its own, mounted read-only when it is inbound."""
+        value = {"device": "/dev/sdb1", "serial": serial, "read_only": box == "inbox", "used": []}
+        self.act(f"{key}/look/1", "look-at-medium", {"box": box}, value)
 
     def cross(self) -> None:
         """After the seal of a crossing: receipt, pause, resumption."""

@@ -20,7 +20,7 @@ ANSWERS = SCRIPT.with_suffix(".answers.toml")
 
 @pytest.fixture(scope="session")
 def before_export(once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
-    """A rehearsal that is sealed and whose bundle could not leave: no medium was there."""
+    """A rehearsal all but its export: no medium was there."""
 
     def make(folder: Path) -> None:
         ended = ceremony("rehearse", SCRIPT, "--answers", ANSWERS, "--dir", folder / "D", "--outbox", folder / "gone")
@@ -91,9 +91,9 @@ def test_a_medium_that_is_read_only(before_export: Path, tmp_path: Path) -> None
         refused_and_gone_on(folder, tmp_path / "medium", "MEDIUM-READ-ONLY", tmp_path)
 
 
-def test_a_medium_that_takes_no_large_file(before_export: Path, tmp_path: Path) -> None:
+def test_a_medium_that_takes_no_large_file(root_generation: Path, tmp_path: Path) -> None:
     """Without a mount: the system refuses what is written beyond a limit, as a full medium would."""
-    folder = copied(before_export, tmp_path / "D")
+    folder = root_generation / "D"
     (tmp_path / "medium").mkdir()
     largest = max(path.stat().st_size for path in (folder / "bundles/1").rglob("*") if path.is_file())
 

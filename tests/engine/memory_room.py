@@ -21,9 +21,10 @@ from ceremony.engine.step import Act, AskSecret, Face
 from ceremony.errors import CeremonyError
 from ceremony.machine.checks import Finding
 from ceremony.machine.folder import CeremonyFolder
+from ceremony.machine.medium import Medium
 from ceremony.machine.site import Site
 from ceremony.pki.names import parse_name
-from ceremony.room import check_machine, import_request, made_up, make_bundle, read_clock, shares
+from ceremony.room import check_machine, copy_out, import_request, look_at_medium, made_up, make_bundle, read_clock, shares
 from ceremony.room.room import TokenRoom
 from ceremony.script import read_script
 from ceremony.session import Outcome, Session, serial_in_use
@@ -87,6 +88,22 @@ class World:
         """Where people's media are; a rehearsal's are made up."""
         return self.folder / "work" / "rehearsal" / "credentials" if self.rehearsal else self.base / "credentials"
 
+    @property
+    def media_taken_away(self) -> list[Path]:
+        """The media that left with a bundle, in order."""
+        return sorted(self.base.glob("away-*"))
+
+    def put_in_a_fresh_medium(self) -> None:
+        """The outbound medium goes with what is on it, and an empty one is put in."""
+        if any(self.outbox.iterdir()):
+            self.outbox.rename(self.base / f"away-{len(self.media_taken_away) + 1}")
+            self.outbox.mkdir()
+
+    def medium_at(self, place: Path) -> Medium:
+        """Media with serials, that nobody here can unmount; the inbound one is read-only."""
+        number = f"MEDIUM-{len(self.media_taken_away) + 1}" if place == self.outbox else "INBOUND"
+        return UnmovableMedium(place, "/dev/memory", read_only=place == self.inbox, serial=number)
+
     def made(self) -> "World":
         write_credentials(self.base / "credentials")
         for place in (self.inbox, self.outbox):
@@ -114,6 +131,14 @@ class World:
 def csr_of(name: str, subject: str | None = None) -> bytes:
     builder = x509.CertificateSigningRequestBuilder().subject_name(parse_name(subject or f"CN={name},O=Example"))
     return builder.sign(_KEYS[name], hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+class UnmovableMedium(Medium):
+    """The system does not let us unmount it."""
+
+    @property
+    def may_be_unmounted(self) -> bool:
+        return False
 
 
 class WatchedFolder(CeremonyFolder):
@@ -189,6 +214,7 @@ def _patched(world: World) -> Iterator[None]:
         (make_bundle, "reports_of", lambda script, lines: dict.fromkeys(REPORTS, b"%PDF- not rendered here\n")),
         # In processes of their own shares are handled in other tests; here it is the same functions.
         (shares, "client", activation_shares),
+        *((module, "medium_at", world.medium_at) for module in (copy_out, import_request, look_at_medium)),
         *((module, "now", world.clock) for module in (import_request, made_up, read_clock)),
     ]
     before = [getattr(module, name) for module, name, _ in patches]

@@ -41,6 +41,8 @@ class People:
             return self.world.paper[-1] if self.world.paper else "none"
         if ask.key.startswith("medium/") and self.brings_request:
             bring_what_was_asked_for(self.world)
+        if ask.key.startswith("outbound/") and ask.accept == "in":
+            self.world.put_in_a_fresh_medium()
         if ask.accept is not None:
             return ask.accept
         if ask.choices:

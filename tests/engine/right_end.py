@@ -41,7 +41,8 @@ def assert_right_end(world: World) -> None:
     assert sorted(place.name for place in (world.folder / "bundles").iterdir()) == ["1", "2"]
     for bundle in (1, 2):
         for file in (world.folder / "bundles" / str(bundle)).rglob("*"):
-            copy = world.outbox / f"example-root-2026-{bundle}" / file.relative_to(world.folder / "bundles" / str(bundle))
+            medium = [*world.media_taken_away, world.outbox][bundle - 1]
+            copy = medium / f"example-root-2026-{bundle}" / file.relative_to(world.folder / "bundles" / str(bundle))
             assert file.is_dir() or copy.read_bytes() == file.read_bytes()
 
 

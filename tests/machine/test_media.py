@@ -217,7 +217,7 @@ class TestCopyOut:
             "files": 3,
             "bytes": sum(map(len, tree(bundle).values())),
             "sha256sums_sha256": sha256_hex(b"sums\n"),
-            "read_back": True,
+            "read_back": "after-flush",
         }
         made = outbox / "bundle-1" / "proof-of-possession"
         assert [path.stat().st_mode & 0o777 for path in (made, made / "dps", made / "dps" / "root.cert.pem")] == [0o755, 0o755, 0o644]

@@ -1,5 +1,6 @@
 """What the verbs of the room do beside the ceremony's straight way: names, leftovers, other tokens, a module that is gone."""
 
+import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from ceremony.engine.step import Ask, Secret
 from ceremony.errors import CeremonyError
 from ceremony.machine.folder import CeremonyFolder
 from ceremony.machine.media import copy_in
+from ceremony.machine.medium import Medium
 from ceremony.machine.site import Site
 from ceremony.room.copy_out import bundle_name
 from ceremony.room.initialise_token import InitialiseToken
@@ -22,7 +24,7 @@ from hsm.profiles import profile_of
 from hsm.softhsm import throw_away
 from tests.engine.memory_room import FIRST_CEREMONY, World, csr_of, held, held_to_the_end
 from tests.engine.people import People
-from tests.engine.right_end import assert_right_end, lines_of
+from tests.engine.right_end import assert_right_end, lines_of, of
 
 _PRODUCT = Path(__file__).parents[2] / "ceremony"
 
@@ -113,8 +115,19 @@ def test_a_bad_request_leaves_nothing_behind_and_the_next_one_goes(world: World,
 
 def test_a_medium_that_is_full_gone_or_not_empty_is_told_and_the_copy_made_later(world: World) -> None:
     stranger = world.outbox / "holiday.jpg"
-    stranger.write_bytes(b"x")
-    people = People(world, told=lambda ask: stranger.unlink() if ask.key == "after-error" and stranger.exists() else None)
+
+    errors: list[str] = []
+
+    def told(ask: Ask) -> str | None:
+        if ask.key == "outbound/1" and not errors:
+            errors.append("soon")
+            stranger.write_bytes(b"x")
+            return "in"
+        if ask.key == "after-error":
+            stranger.unlink(missing_ok=True)
+        return None
+
+    people = People(world, told=told)
     held_to_the_end(world, people)
     assert "MEDIUM-NOT-EMPTY" in " ".join(people.errors())
     assert_right_end(world)
@@ -192,3 +205,19 @@ def test_a_rehearsal_is_refused_on_a_module_that_is_not_software_and_a_ceremony_
     with pytest.raises(CeremonyError) as refused, begun(script, tmp_path / "b", site=Site(), rehearsed=rehearsal, **nothing):
         pass
     assert (refused.value.code, refused.value.exit_code) == ("MODULE-NOT-SOFTWARE", 7)
+
+
+def test_a_medium_that_could_be_written_to_brings_nothing_in_but_by_an_override_of_two(world: World, monkeypatch: Any) -> None:
+    def writable(self: World, place: Path) -> Medium:
+        return dataclasses.replace(usual(self, place), read_only=False)
+
+    usual = World.medium_at
+    monkeypatch.setattr(World, "medium_at", writable)
+    answers = {"inbound/1/unfit/1": "look again", "inbound/1/unfit/2": "override", "inbound/1/override/2/reason": "the stick has no switch"}
+    people = People(world, told=lambda ask: answers.get(ask.key))
+    held_to_the_end(world, people)
+    (line,) = of(world, "deviation")
+    assert line.data["class"] == "override" and len({person["id"] for person in line.data["by"]}) == 2
+    imported = next(other for other in lines_of(world) if other.data.get("verb") == "import-request")
+    assert line.seq < imported.seq, "before anything was copied"
+    assert_right_end(world)

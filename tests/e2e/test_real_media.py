@@ -1,0 +1,72 @@
+"""Media as they are in the room: file systems of their own on block devices, mounted, and taken out again by the program."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.commands import done, rehearsed
+from tests.e2e.held import lines_of
+from tests.e2e.openssl import csr
+
+
+@contextmanager
+def device(behind: Path) -> Iterator[str]:
+    """A block device with an empty ext4 in a file."""
+    if os.geteuid() or not all(map(shutil.which, ("losetup", "mount", "umount", "mkfs.ext4"))):
+        pytest.skip("mounting needs root, losetup, mount and mkfs.ext4")
+    with behind.open("wb") as file:
+        file.truncate(8 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", behind], check=True)
+    looped = subprocess.run(["losetup", "-f", "--show", behind], capture_output=True, text=True, check=False)
+    if looped.returncode:
+        pytest.skip("this machine has no loop devices")
+    try:
+        yield looped.stdout.strip()
+    finally:
+        subprocess.run(["losetup", "-d", looped.stdout.strip()], check=True)
+
+
+@contextmanager
+def mounted(device: str, place: Path, *options: str) -> Iterator[Path]:
+    """The device at this place, until somebody unmounts it."""
+    place.mkdir(exist_ok=True)
+    if subprocess.run(["mount", *options, device, place], capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        yield place
+    finally:
+        if place.is_mount():
+            subprocess.run(["umount", place], check=True)
+
+
+def test_a_request_comes_in_and_a_bundle_leaves_on_media_of_their_own(tmp_path: Path) -> None:
+    names = ("gamma.1", "delta.1")
+    given = [f"--csr={name}={csr(tmp_path / f'{name}.pem', f'/O=Example/CN={name}')}" for name in names]
+    with ExitStack() as until_the_end:
+        stick, disc = (until_the_end.enter_context(device(tmp_path / name)) for name in ("in.img", "out.img"))
+        with mounted(stick, tmp_path / "in"):
+            done("online", "request", "-o", tmp_path / "in" / "request-1", *given)
+        inbox = until_the_end.enter_context(mounted(stick, tmp_path / "in", "-o", "ro"))
+        outbox = until_the_end.enter_context(mounted(disc, tmp_path / "out"))
+        ended = rehearsed("sign-intermediates", tmp_path / "D", "--inbox", inbox, "--outbox", outbox)
+        assert ended.code == 0, ended
+        assert not inbox.is_mount() and not outbox.is_mount(), "both can be taken out"
+        results = [line.data for line in lines_of(tmp_path / "D") if line.type == "result"]
+        looked = [result["value"] for result in results if result["verb"] == "look-at-medium"]
+        assert [(seen["device"], seen["read_only"]) for seen in looked] == [(stick, True), (disc, False)]
+        assert [result["value"]["unmounted"] for result in results if result["verb"] == "import-request"] == [True]
+        (receipt,) = (result["value"] for result in results if result["verb"] == "copy-out")
+        assert (receipt["read_back"], receipt["device"]) == ("after-remount", disc)
+        with mounted(disc, tmp_path / "out", "-o", "ro"):
+            (copy,) = (path for path in outbox.iterdir() if path.name != "lost+found")
+            assert subprocess.run(["diff", "-r", tmp_path / "D" / "bundles" / "1", copy], check=False).returncode == 0
+            assert "ok      media: " in done("verify", copy, "--fingerprint", fingerprint(tmp_path / "D")).out
+
+
+def fingerprint(folder: Path) -> str:
+    return next(line.sha256 for line in reversed(lines_of(folder)) if line.type == "sealed")

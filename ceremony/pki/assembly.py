@@ -1,4 +1,4 @@
-"""From a profile, keys, a serial and a signature made elsewhere to the bytes of a certificate (RFC 5280 section 4.1) or a request.
+"""From a profile, keys, a serial and a signature made elsewhere to the bytes of a certificate (RFC 5280 section 4.1), CRL or request.
 
 The same input gives the same bytes to sign, always: nothing here reads a clock or a generator of random
 numbers. The order of the extensions is part of that: bundles of earlier years are compared byte for byte.
@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ceremony.pki.profiles import EXTENDED_KEY_USAGES, CertificateProfile
+from ceremony.pki.revocation import REASONS, CrlProfile
 from ceremony.pki.signatures import IssuerPublicKey, algorithm_for, hash_of, issuer_key
 
 
@@ -53,6 +54,29 @@ def assemble_request(subject: x509.Name, public_key_der: bytes, signature: bytes
     stand_in = _stand_in(issuer_key(public_key_der), signature)
     request = x509.CertificateSigningRequestBuilder(subject).sign(stand_in, hash_of(algorithm_for(public_key_der)))
     return stand_in.signed, request.public_bytes(Encoding.DER)
+
+
+def assemble_crl(profile: CrlProfile, signature: bytes) -> tuple[bytes, bytes]:
+    """The to-be-signed bytes of a CRL (RFC 5280 section 5.1), and the CRL with this signature around them, both DER.
+
+    Entries in the order of the profile; without any the list is left out (section 5.1.2.6). The signature is not looked at.
+    Raises ValueError for a key that cannot be used.
+    """
+    signing_key = issuer_key(profile.issuer_public_key_der)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(profile.issuer)
+        .last_update(profile.this_update)
+        .next_update(profile.next_update)
+        .add_extension(x509.AuthorityKeyIdentifier(profile.issuer_key_identifier, None, None), critical=False)
+        .add_extension(x509.CRLNumber(profile.number), critical=False)
+    )
+    for entry in profile.revoked:
+        revoked = x509.RevokedCertificateBuilder().serial_number(entry.serial).revocation_date(entry.date)
+        builder = builder.add_revoked_certificate(revoked.add_extension(x509.CRLReason(REASONS[entry.reason]), critical=False).build())
+    stand_in = _stand_in(signing_key, signature)
+    crl = builder.sign(stand_in, hash_of(algorithm_for(profile.issuer_public_key_der)))
+    return stand_in.signed, crl.public_bytes(Encoding.DER)
 
 
 def _key_usage(usages: tuple[str, ...]) -> x509.KeyUsage:

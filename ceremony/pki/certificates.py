@@ -35,6 +35,9 @@ _EXTENSIONS = {
     ExtensionOID.CERTIFICATE_POLICIES: "certificatePolicies",
     ExtensionOID.CRL_DISTRIBUTION_POINTS: "cRLDistributionPoints",
     ExtensionOID.AUTHORITY_INFORMATION_ACCESS: "authorityInfoAccess",
+    ExtensionOID.CRL_NUMBER: "cRLNumber",
+    ExtensionOID.DELTA_CRL_INDICATOR: "deltaCRLIndicator",
+    ExtensionOID.ISSUING_DISTRIBUTION_POINT: "issuingDistributionPoint",
 }
 _EXTENDED_KEY_USAGE_NAMES = {oid: name for name, oid in EXTENDED_KEY_USAGES.items()}
 _KEY_USAGES = {
@@ -77,7 +80,7 @@ def fields_of(certificate_der: bytes) -> dict[str, str]:
         fields = {
             "version": certificate.version.name,
             "serial": grouped(serial_text(certificate.serial_number)),
-            "signature algorithm": _ALGORITHMS.get(certificate.signature_algorithm_oid, certificate.signature_algorithm_oid.dotted_string),
+            "signature algorithm": algorithm_text(certificate.signature_algorithm_oid),
             "issuer": shown_text(name_text(certificate.issuer)),
             "not before": utc_text(certificate.not_valid_before_utc),
             "not after": end_text(certificate.not_valid_before_utc, certificate.not_valid_after_utc),
@@ -86,6 +89,11 @@ def fields_of(certificate_der: bytes) -> dict[str, str]:
             "public key SHA-256": grouped(sha256_hex(public_key)),
         }
         return fields | dict(extension_fields(certificate.extensions))
+
+
+def algorithm_text(algorithm: x509.ObjectIdentifier) -> str:
+    """The name of a signature algorithm as the record has it; of one that we don't use, its number."""
+    return _ALGORITHMS.get(algorithm, algorithm.dotted_string)
 
 
 @contextmanager
@@ -167,6 +175,8 @@ def _extension_text(value: x509.ExtensionType) -> str:
             return value.digest.hex()
         case x509.AuthorityKeyIdentifier(key_identifier=bytes() as found) if value == x509.AuthorityKeyIdentifier(found, None, None):
             return found.hex()
+        case x509.CRLNumber():
+            return str(value.crl_number)
         case x509.SubjectAlternativeName():
             return ", ".join(shown_text(f"{type(name).__name__} {name.value}") for name in value)
         case _:

@@ -40,6 +40,11 @@ class Draft:
         """The algorithm the token is to use, such as `ecdsa-sha384`."""
         return algorithm_for(self.issuer_public_key_der)
 
+    @property
+    def subject(self) -> str:
+        """The name that is certified, RFC 4514."""
+        return name_text(self.profile.subject)
+
     def fields(self) -> dict[str, str]:
         """The fields decoded from the bytes to be signed (see certificates.fields_of)."""
         return fields_of(self._around(b""))
@@ -67,7 +72,8 @@ class Draft:
         DRAFT-BYTES-DIFFER when the certificate would hold other bytes, DRAFT-PROFILE when it is not what the profile says.
         """
         if not signature_holds(self.issuer_public_key_der, self.to_be_signed, signature):
-            raise CeremonyError("DRAFT-SIGNATURE-BAD", f"The signature for {self._subject()} is not one over the bytes that were shown.")
+            what = f"The signature for {shown_text(self.subject)} is not one over the bytes that were shown."
+            raise CeremonyError("DRAFT-SIGNATURE-BAD", what)
         certificate = self._around(signature)
         _refuse_other_than(self.profile, certificate)
         return certificate
@@ -75,11 +81,9 @@ class Draft:
     def _around(self, signature: bytes) -> bytes:
         to_be_signed, certificate = assemble(self.profile, self.subject_public_key_der, self.issuer_public_key_der, self.serial, signature)
         if to_be_signed != self.to_be_signed:
-            raise CeremonyError("DRAFT-BYTES-DIFFER", f"The certificate of {self._subject()} would not hold the bytes that were shown.")
+            what = f"The certificate of {shown_text(self.subject)} would not hold the bytes that were shown."
+            raise CeremonyError("DRAFT-BYTES-DIFFER", what)
         return certificate
-
-    def _subject(self) -> str:
-        return shown_text(name_text(self.profile.subject))
 
 
 def draft_certificate(profile: CertificateProfile, subject_public_key_der: bytes, issuer_public_key_der: bytes, serial: int) -> Draft:

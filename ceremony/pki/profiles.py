@@ -158,7 +158,7 @@ def intermediate_profile(
     room for it, PROFILE-ISSUER when the root is no CA, NAME-REFUSED when the subject is the root's own (RFC 5280
     section 3.2: a self-issued certificate does not count in a path's length).
     """
-    issuer = _issuer(root)
+    issuer = issuer_of(root)
     if table.path_length >= (issuer.path_length or 0):
         raise CeremonyError("PROFILE-PATH", f"Path length {table.path_length} does not fit under a root of {issuer.path_length}.")
     if name_text(subject).casefold() == name_text(issuer.subject).casefold():
@@ -187,7 +187,7 @@ def proof_profile(verification_code: str, root: bytes | CertificateProfile, cere
     if not 1 <= len(verification_code) <= 64 or not all("!" <= character <= "~" for character in verification_code):
         code = shown_text(verification_code[:80])
         raise CeremonyError("PROOF-CODE", f"The verification code '{code}' is not 1 to 64 printable ASCII characters without a space.")
-    issuer = _issuer(root)
+    issuer = issuer_of(root)
     not_before = _start_of(ceremony_day)
     profile = replace(
         issuer,
@@ -204,8 +204,11 @@ def proof_profile(verification_code: str, root: bytes | CertificateProfile, cere
     return profile
 
 
-def _issuer(root: bytes | CertificateProfile) -> CertificateProfile:
-    """What a certificate under this root takes from it; subject, path length and dates are still the root's own."""
+def issuer_of(root: bytes | CertificateProfile) -> CertificateProfile:
+    """What a certificate or CRL under this root (certificate, DER, or profile) takes from it; all else is still the root's own.
+
+    Raises CeremonyError PROFILE-ISSUER when it is no CA with a path length.
+    """
     if isinstance(root, CertificateProfile):
         return root
     try:

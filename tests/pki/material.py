@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from ceremony.pki.crl import CrlDraft
 from ceremony.pki.draft import Draft, draft_certificate
 from ceremony.pki.names import parse_name
 from ceremony.pki.profiles import CertificateProfile, ProfileTable, RootTable, intermediate_profile, proof_profile, root_profile
@@ -47,7 +48,7 @@ def key_pem(key: PrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def signature_of(key: PrivateKey, draft: Draft) -> bytes:
+def signature_of(key: PrivateKey, draft: Draft | CrlDraft) -> bytes:
     hashed = hash_of(draft.algorithm)
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(draft.to_be_signed, padding.PKCS1v15(), hashed)

@@ -12,6 +12,7 @@ from ceremony.activation.arrangement import Activation
 from ceremony.engine.evidence import WITNESSING
 from ceremony.errors import CeremonyError
 from ceremony.machine.site import Site
+from ceremony.pki.revoking import stand_in_name
 from ceremony.room.rehearsed import Rehearsed
 from ceremony.room.rehearsed_paper import handed_down
 from ceremony.script import Script, read_script
@@ -60,7 +61,7 @@ def activation_of_past(activation: Activation) -> dict[str, Any]:
 def past_script(script: bytes, model: Script) -> bytes:
     """A script that makes the root which a later script starts from, by the same people on a blank token."""
     document: dict[str, Any] = tomllib.loads(script.decode())
-    for table in ("previous", "profiles", "intermediates", "proofs", "crossing"):
+    for table in ("previous", "profiles", "intermediates", "proofs", "crl", "revoke", "crossing"):
         document.pop(table, None)
     document["activation"] = activation_of_past(model.activation)
     actor = next(participant.id for participant in model.participants if participant.role == "administrator")
@@ -74,8 +75,13 @@ def past_script(script: bytes, model: Script) -> bytes:
     document["id"] = f"past-{model.id}"[:64]
     document["title"] = f"Made-up past of: {model.title}"
     document["world"] = {"token": "blank", "root": "absent"}
-    kinds = ("roll-call", "check-clock", "check-machine", "initialise-token", "unlock", "generate-root", "unlock", "certify-root", "close")
-    document["steps"] = [{"kind": kind, "title": kind, "actor": actor, "confirm": [confirm]} for kind in kinds]
+    kinds = ["roll-call", "check-clock", "check-machine", "initialise-token", "unlock", "generate-root", "unlock", "certify-root"]
+    if revoked := [entry.name or stand_in_name(number) for number, entry in enumerate(model.revoke, 1)]:
+        # What the script revokes must have been certified; its serial is one of the real root's, so a stand-in has a name.
+        document["profiles"] = {"revoked": {"not_after": model.root.not_after, "subject": "CN=*"}}
+        document["intermediates"] = [{"name": name, "profile": "revoked"} for name in revoked]
+        kinds += ["import-request", "unlock", "sign-intermediates"]
+    document["steps"] = [{"kind": kind, "title": kind, "actor": actor, "confirm": [confirm]} for kind in (*kinds, "close")]
     document["steps"][3]["label"] = "rehearsal"
     if things := [{"name": fact.name, "what": fact.what, "text": fact.text} for fact in _taken_out(model)]:
         away = {"kind": "record", "title": "record", "actor": actor, "confirm": [confirm], "custody": "put-away", "facts": things}

@@ -22,6 +22,7 @@ from ceremony.errors import CeremonyError
 from ceremony.pki.device_registry import PolicyPlace
 from ceremony.pki.names import parse_name, shown_text
 from ceremony.pki.profiles import CertificateProfile, ProfileTable, RootTable, intermediate_profile, proof_profile, root_profile
+from ceremony.pki.revoking import CrlTable, RevokeTable, crl_planned, problem_with_crl, problems_with_revoke
 from ceremony.script_people import Name, Participant, Problem, Table, problems_with_people, roster_of
 from ceremony.steps import NOT_BUILT, AnyStep
 from ceremony.words import sha256_hex
@@ -114,6 +115,8 @@ class Script(Table, frozen=True):
     profiles: dict[str, ProfileTable] = {}
     intermediates: tuple[Intermediate, ...] = ()
     proofs: tuple[Proof, ...] = ()
+    crl: CrlTable | None = None
+    revoke: tuple[RevokeTable, ...] = ()
     world: Start = Start()
     crossing: Crossing = Crossing()
     previous: Previous | None = None
@@ -193,6 +196,7 @@ def problems_with(script: Script) -> Iterator[Problem]:
     yield from _problems_with_dates(script)
     yield from (Problem(*found) for found in problems_with_evidence(script))
     yield from (Problem(*found) for found in problems_with_device_registry(script))
+    yield from (Problem(*found) for found in problems_with_revoke(script.revoke, script.crl, script.world.root, script.window.last))
     for number, what in impossible_steps(script):
         yield Problem(f"steps[{number}] {shown_text(script.steps[number - 1].title)!r}" if script.steps else "steps", what)
 
@@ -236,12 +240,9 @@ def _struct(value: Any, kind: type[msgspec.Struct], where: str, problems: list[P
     return kind(**given) if len(problems) == before else None
 
 
-_NOT_BUILT_TABLES = ("revoke", "tool")
-
-
 def _unknown(key: str, names: list[str], where: str) -> Problem:
     path = f"{where}.{shown_text(key)}" if where else shown_text(key)
-    if not where and key in _NOT_BUILT_TABLES:
+    if not where and key == "tool":
         return Problem(path, "this table is not built yet", not_built=True)
     if where.startswith("intermediates[") and key == "reissue":
         return Problem(path, "re-issue is not built yet", not_built=True)
@@ -315,6 +316,8 @@ def _problems_with_dates(script: Script) -> Iterator[Problem]:
     except OverflowError:
         yield Problem("root.not_after", "is beyond the years that there are in UTC")
         return
+    if script.crl and (problem := problem_with_crl(script.crl, root, script.window.last)):
+        yield Problem("crl.next_update", problem)
     for name, table in script.profiles.items():
         if problem := _problem_with_profile(table, root, script.window.last):
             yield Problem(f"profiles.{shown_text(name)}", problem)
@@ -331,7 +334,7 @@ def _problem_with_profile(table: ProfileTable, root: CertificateProfile, day: dt
 
 
 def certificates_planned(script: Script) -> list[tuple[str, tuple[str, ...]]]:
-    """What would be signed on the first day of the window: a title and decoded lines for each certificate."""
+    """What would be signed on the first day of the window: a title and decoded lines for each certificate and the CRL."""
     day = script.window.first
     root = root_profile(script.root, day, rehearsal=False)
     planned = [] if script.world.root == "present" else [(f"root {script.root.label}", root.lines())]
@@ -346,4 +349,6 @@ def certificates_planned(script: Script) -> list[tuple[str, tuple[str, ...]]]:
                 intermediate_profile(table, parse_name(table.subject.replace("*", "any")), root, day).lines(),
             )
         )
+    if script.crl:
+        planned.append((f"CRL of {script.root.label}", crl_planned(script.crl, script.revoke, root, day)))
     return planned

@@ -67,13 +67,24 @@ def elements(der):
     return [(der[start : start + length], der[: start + length]), *elements(der[start + length :])]
 
 
-def certificate(pem):
-    """The one certificate of a PEM file in its parts (RFC 5280 section 4.1); `signed` is what the signature is over."""
+def signed_in(pem):
+    """The one certificate or CRL of a PEM file (RFC 5280 sections 4.1 and 5.1); `signed` is what the signature is over."""
     _, _, text, _, _ = pem.split(b"-----")
     der = base64.b64decode(b"".join(text.split()), validate=True)
     (fields, signed), _, (signature, _) = elements(elements(der)[0][0])
-    _, (serial, _), _, _, _, (subject, _), (_, key), *_ = elements(fields)
-    return SimpleNamespace(der=der, signed=signed, signature=signature[1:].hex(), serial=serial.hex(), subject=subject, key=key)
+    return SimpleNamespace(der=der, fields=elements(fields), signed=signed, signature=signature[1:].hex())
+
+
+def certificate(pem):
+    """A certificate in its parts."""
+    found = signed_in(pem)
+    _, (serial, _), _, _, _, (subject, _), (_, key), *_ = found.fields
+    return SimpleNamespace(**vars(found), serial=serial.hex(), subject=subject, key=key)
+
+
+def identity(act):
+    """What is signed once at most: a certificate by its serial, a CRL by its number."""
+    return act.args["serial"] or f"CRL {act.args['crl_number']}"
 
 
 class Bundle:
@@ -180,7 +191,7 @@ def orders(b):
     """two people of the step typed four words each of the digest of what was signed, before it; once more where it was signed again"""
     signatures, batches = {}, {}
     for act in [act for act in b.acts if act.verb == "sign"]:
-        first = signatures.setdefault(act.args["serial"], act)
+        first = signatures.setdefault(identity(act), act)
         if first is act:
             batches.setdefault((act.step, act.key.rpartition("/sign/")[0]), []).append(act)
         elif (first.args, first.key, first.step) != (act.args, act.key, act.step):
@@ -193,7 +204,7 @@ def orders(b):
             yield f"two people did not order the signatures from line {batch[0].seq} on by their digest"
     again = [(line, line.step, line.data["key"]) for line in b.of("recovered") if line.data["how"] == "signed-again"]
     for act in signatures.values():
-        if sum(other.args["serial"] == act.args["serial"] for other in b.done("sign")) != 1:
+        if sum(identity(other) == identity(act) for other in b.done("sign")) != 1:
             yield f"what became of the signature of line {act.seq} is not told, or told twice"
         for line, *place in again:
             if place == [act.step, act.key] and not ordered_by_two(b, act.step, act.args["sha256"], act.seq, line.seq):
@@ -241,7 +252,7 @@ def vouching(b):
 
 def certificates(b):
     """openssl finds each signed by the root; each is what was ordered, one to one, on the key that was made or that came in"""
-    signed = {act.args["sha256"]: act for act in b.done("sign") if "signature" in act.value}
+    signed = {act.args["sha256"]: act for act in b.done("sign") if "signature" in act.value and act.args["purpose"] != "crl"}
     [root] = [b.files[path] for path, entry in b.artifacts.items() if entry["kind"] == "root-certificate"]
     moment, known = str(int(datetime.fromisoformat(b.seal.time).timestamp())), (b.opened["previous"] or {}).get("root_certificate_sha256")
     judge = ["verify", "-x509_strict", "-check_ss_sig", "-attime", moment, "-no-CApath", "-no-CAstore", "-CAfile", root]
@@ -252,7 +263,7 @@ def certificates(b):
         yield "line 1 says otherwise than the root's name, the module or the credentials whether this is a rehearsal"
     chains = {path: b.files[path.replace(".chain.", ".cert.")] + root for path in b.artifacts if path.endswith(".chain.pem")}
     yield from (f"{path} is not the certificate and then the root's" for path in chains if b.files[path] != chains[path])
-    for path in sorted(b.artifacts.keys() - chains.keys()):
+    for path in sorted(path for path in b.artifacts.keys() - chains.keys() if b.artifacts[path]["kind"] != "crl"):
         found, purpose = certificate(b.files[path]), b.artifacts[path]["kind"].split("-")[0]
         act = signed.pop(sha256(found.signed), None)
         if not openssl(*judge, b.files[path]):
@@ -264,6 +275,24 @@ def certificates(b):
         elif act and not key_is_right(b, Path(path), found, act):
             yield f"{path} is not for the key, or the code, that was made or came in"
     yield from (f"line {act.seq} tells of a signature, and its certificate is not here" for act in signed.values())
+
+
+def revocations(b):
+    """openssl finds the CRL signed by the root; it is what was ordered here, or the last one of the ledger, carried over"""
+    made = [act for act in b.done("sign") if "signature" in act.value and act.args["purpose"] == "crl"]
+    [root] = [b.files[path] for path, entry in b.artifacts.items() if entry["kind"] == "root-certificate"]
+    paths = [path for path, entry in b.artifacts.items() if entry["kind"] == "crl"]
+    earlier = [entry["crl"]["sha256"] for entry in json.loads(b.files["record/ledger.json"])["ceremonies"][:-1] if "crl" in entry]
+    for path in paths:
+        found = signed_in(b.files[path])
+        if not openssl("verify", "-no_check_time", "-crl_check", "-CRLfile", b.files[path], "-no-CApath", "-no-CAstore", "-CAfile", root, root):
+            yield f"{path}: openssl does not find it signed by this root"
+        if made and [(act.args["sha256"], act.value["signature"]) for act in made] != [(sha256(found.signed), found.signature)]:
+            yield f"{path} is not what line {made[0].seq} signed"
+        if not made and [sha256(b.files[path])] != earlier[-1:]:
+            yield f"{path}: no line tells of its signature, and it is not the last one of the ledger"
+    if len(paths) > 1 or (made and not paths):
+        yield f"{len(made)} CRLs were signed, and {len(paths)} are here"
 
 
 def key_is_right(b, path, found, act):
@@ -381,7 +410,7 @@ def main(folder, fingerprint):
     wrong = typed not in known
     print("WRONG  this is not the record of the fingerprint on paper" if wrong else "ok     fingerprint: the one on paper")
     of_people = (vouching, credentials, sign_offs, confirmations, activation, custody)
-    for check in (files, chain, seal, steps, orders, machine, certificates, *of_people):
+    for check in (files, chain, seal, steps, orders, machine, certificates, revocations, *of_people):
         try:
             problems = list(check(b))
         except BROKEN as broken:

@@ -155,6 +155,20 @@ def test_an_existing_file_and_an_unknown_name(tmp_path: Path) -> None:
     refused(ceremony("new", tmp_path / "other.toml", "--from", "secnd-ceremony", typed=""), 2, "SCRIPT-UNREADABLE")
 
 
+def test_what_is_to_be_revoked_and_until_when_the_crl_holds_are_asked(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    lines = {"Until when": "2028-01-31", "Intermediates to revoke": "berlin.1, munich.1", "Why (": "superseded", "Note": "New factory."}
+    enter = ceremony("new", tmp_path / "first.toml", "--from", "revoke-intermediate", typed="\n" * 40)
+    typed = [next((lines[begin] for begin in lines if question.startswith(begin)), "") for question in asked(enter.err)]
+    ended = ceremony("new", file, "--from", "revoke-intermediate", typed="".join(f"{line}\n" for line in typed))
+    assert ended.code == 0, ended
+    script = tomllib.loads(file.read_text())
+    assert [(entry["name"], entry["reason"], entry["note"]) for entry in script["revoke"]] == [
+        ("berlin.1", "superseded", "New factory."), ("munich.1", "superseded", "New factory."),
+    ]  # fmt: skip
+    assert f"{script['crl']['next_update']:%Y-%m-%d}" == "2028-01-31"
+
+
 # the schema for editors
 
 

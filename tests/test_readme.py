@@ -242,3 +242,25 @@ def test_a_bundle_is_looked_at_from_the_day_of_its_seal(bundle: Path) -> None:
     assert b"certificate has expired" in subprocess.run(alone, capture_output=True).stderr
     moments = re.findall(r"-attime (\S+)", SECTION)
     assert set(moments) == {'"$moment"'}
+
+
+@pytest.fixture(scope="session")
+def revoking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of a rehearsal of revoke-intermediate.toml, which holds a CRL."""
+    folder = tmp_path_factory.mktemp("revoking") / "ceremony"
+    script = ROOT / "ceremony-scripts" / "revoke-intermediate.toml"
+    answers = script.with_name("revoke-intermediate.answers.toml")
+    command = [sys.executable, "-m", "ceremony", "rehearse", str(script), "--answers", str(answers), "--dir", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return folder / "bundles" / "1"
+
+
+def test_a_crl_that_another_key_signed_is_told_by_openssl_where_seal_and_sums_name_it(revoking: Path, tmp_path: Path) -> None:
+    bundle, path = Path(shutil.copytree(revoking, tmp_path / "bundle")), Path("crl/example-root-g1.crl.pem")
+    assert is_good(as_the_readme_says(bundle, fingerprint_of(bundle)))
+    crl = x509.load_pem_x509_crl((bundle / path).read_bytes())
+    assert crl.next_update_utc is not None
+    builder = x509.CertificateRevocationListBuilder(crl.issuer, crl.last_update_utc, crl.next_update_utc, list(crl.extensions))
+    forged(bundle, path, builder.sign(ec.generate_private_key(ec.SECP384R1()), hashes.SHA384()).public_bytes(Encoding.PEM))
+    said = as_the_readme_says(bundle, fingerprint_of(bundle))
+    assert f"WRONG: {path} is not a CRL of this root" in said and said.count("WRONG:") == 1

@@ -180,7 +180,7 @@ def test_all_problems_are_told_at_once() -> None:
         ('key = "ec:secp384r1"', 'key = "ec:secp384r1"\nalways_authenticate = true'),
         ('[backup]\nkind = "none"', '[backup]\nkind = "vendor-clone"'),
         ('[backup]\nkind = "none"', '[backup]\nkind = "twin-root"'),
-        ("[[participants]]", '[[revoke]]\nserial = "00"\n\n[[participants]]'),
+        ("[[participants]]", '[tool]\nversion = "1"\n\n[[participants]]'),
         *((step("attest"), f"{put(kind)}\n\n{step('attest')}") for kind in NOT_BUILT),
     ],
 )  # fmt: skip

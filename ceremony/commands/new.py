@@ -17,10 +17,12 @@ from ceremony.commands.files import say, write_file
 from ceremony.errors import CeremonyError
 from ceremony.pki.names import parse_name, shown_text
 from ceremony.pki.profiles import ProfileTable
+from ceremony.pki.revocation import REASONS
 from ceremony.said import digest_lines
 from ceremony.script import read_script, script_digest
 from ceremony.shipped import path_of
 
+_A_YEAR_AND_SOME_WEEKS = 390
 _EXAMPLE = "Example Devices"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -83,6 +85,16 @@ def _asked(document: Any) -> None:
             _names,
         )
         document["proofs"] = _tables([{"service": service, "certificate": root["label"]} for service in services])
+    if "crl" in document:
+        usual = max(document["crl"]["next_update"].date(), window["to"] + dt.timedelta(days=_A_YEAR_AND_SOME_WEEKS)).isoformat()
+        question = "Until when the CRL holds (YYYY-MM-DD, 00:00 UTC)"
+        document["crl"]["next_update"] = _ask(question, usual, _an_end(window["to"], root["not_after"]))
+    if "revoke" in document:
+        first = document["revoke"][0]
+        names = _ask("Intermediates to revoke, with commas", ", ".join(entry["name"] for entry in document["revoke"]), _names)
+        reason = _ask(f"Why ({', '.join(REASONS)})", first["reason"], _a_reason)
+        note = _ask("Note that is shown with the order", "-", _a_note)
+        document["revoke"] = _tables([{"name": name, "reason": reason} | ({"note": note} if note else {}) for name in names])
     examples = map(example_credential, itertools.count(1))
     for person in document["participants"]:
         person["name"] = _ask(f"Name of the {person['role']} ({person['id']})", person["name"], _some_text)
@@ -151,6 +163,16 @@ def _some_text(text: str) -> str:
     if not text or len(text) > 100 or not text.isprintable():
         raise ValueError("1 to 100 printable characters.")
     return text
+
+
+def _a_reason(text: str) -> str:
+    if text not in REASONS:
+        raise ValueError(f"One of {', '.join(REASONS)}.")
+    return text
+
+
+def _a_note(text: str) -> str:
+    return "" if text == "-" else _some_text(text)
 
 
 def _list_of_people(text: str) -> list[str]:

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ceremony.crossing.private_keys import private_key_in
 from ceremony.crossing.record import Artifact, ArtifactKind
 from ceremony.errors import CeremonyError
+from ceremony.pki.certificates import reading
+from ceremony.pki.crl import Crl, crl_pem, read_crl
 from ceremony.pki.names import name_text, shown_text
 from ceremony.words import sha256_hex
 
@@ -23,6 +25,7 @@ _PLACES: tuple[tuple[re.Pattern[str], ArtifactKind], ...] = (
     (re.compile(rf"intermediates/{_NAME}\.cert\.pem"), "intermediate-certificate"),
     (re.compile(rf"intermediates/{_NAME}\.chain\.pem"), "intermediate-chain"),
     (re.compile(rf"proof-of-possession/{_NAME}/{_NAME}\.cert\.pem"), "proof-certificate"),
+    (re.compile(rf"crl/{_NAME}\.crl\.pem"), "crl"),
 )
 
 
@@ -43,6 +46,15 @@ def read_certificates(pem: bytes) -> list[x509.Certificate]:
     if b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates) != pem:
         raise ValueError("something stands beside the certificates, or they are written in another form")
     return certificates
+
+
+def read_crl_file(pem: bytes) -> Crl:
+    """The CRL of a PEM file that holds nothing else, in the one form in which we write PEM. Raises CeremonyError CRL-BROKEN."""
+    with reading("CRL-BROKEN", "The CRL"):
+        crl_der = x509.load_pem_x509_crl(pem).public_bytes(Encoding.DER)
+    if crl_pem(crl_der).encode() != pem:
+        raise CeremonyError("CRL-BROKEN", "Something stands beside the CRL, or it is written in another form.")
+    return read_crl(crl_der)
 
 
 def read_to_be_signed(octets: bytes) -> x509.Certificate:
@@ -83,7 +95,8 @@ def public_key_der(certificate: x509.Certificate) -> bytes:
 def describe_artifact(path: str, octets: bytes) -> Artifact:
     """The artifact's entry for the record, made from its bytes, which are parsed as the kind that belongs to `path`.
 
-    A chain has no serial and no subject of its own. Raises CeremonyError BUNDLE-PRIVATE-KEY or BUNDLE-KIND.
+    A chain has no serial and no subject of its own; a CRL's subject is its root's name. Raises CeremonyError
+    BUNDLE-PRIVATE-KEY or BUNDLE-KIND.
     """
     if found := private_key_in(octets):
         raise CeremonyError("BUNDLE-PRIVATE-KEY", f"{shown_text(path)} holds {found}.", state="Nothing was written.")
@@ -91,6 +104,8 @@ def describe_artifact(path: str, octets: bytes) -> Artifact:
     if place is None:
         raise CeremonyError("BUNDLE-KIND", f"No public file belongs at {shown_text(path)}.", state="Nothing was written.")
     kind, _ = place
+    if kind == "crl":
+        return _described_crl(path, octets)
     try:
         certificates = read_certificates(octets)
     except ValueError as why:
@@ -108,3 +123,11 @@ def describe_artifact(path: str, octets: bytes) -> Artifact:
         serial=f"{leaf.serial_number:040x}" if own else None,
         subject=name_text(leaf.subject) if own else None,
     )
+
+
+def _described_crl(path: str, octets: bytes) -> Artifact:
+    try:
+        crl = read_crl_file(octets)
+    except CeremonyError as why:
+        raise CeremonyError("BUNDLE-KIND", f"{shown_text(path)} is no crl: {why.what}", state="Nothing was written.") from why
+    return Artifact(path, "crl", sha256_hex(octets), len(octets), None, name_text(crl.issuer))

@@ -34,7 +34,7 @@ def problems_with_artifacts(subject: Subject) -> Iterator[str]:
                 yield f"{artifact.path} is not the file that the seal lists"
         except CeremonyError as broken:
             yield broken.what
-    signatures = {signature.arguments.serial: signature for signature in subject.record.signatures}
+    signatures = {signature.arguments.serial: signature for signature in subject.record.signatures if signature.arguments.serial}
     for entry in subject.certificates:
         signature = signatures.pop(entry.artifact.serial or "", None)
         if signature is None and not _is_earlier_root(subject, entry):

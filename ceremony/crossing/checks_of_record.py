@@ -148,7 +148,7 @@ def problems_with_orders(subject: Subject) -> Iterator[str]:
     answers = [(line, data_as(Answered, line)) for line in subject.record.of_type("ordered")]
     for _, group in groupby(subject.record.signatures, key=lambda signature: (signature.line.step, signature.batch)):
         batch = list(group)
-        items = [BatchItem(signature.name, signature.arguments.serial, signature.arguments.sha256) for signature in batch]
+        items = [BatchItem(signature.name, signature.arguments.serial or "", signature.arguments.sha256) for signature in batch]
         digest = items[0].sha256 if len(items) == 1 else batch_digest(items)
         if len(items) > subject.script.max_batch:
             yield f"{len(items)} signatures under one order; the script allows {subject.script.max_batch}"
@@ -171,7 +171,7 @@ def _problems_with_second_orders(subject: Subject, answers: list[tuple[Line, Ans
             continue
         digest = signature.arguments.sha256
         if recovered.how == "given-up":
-            given_up.add(signature.arguments.serial)
+            given_up.add(signature.arguments.identity)
         elif recovered.how == "signed-again":
             ordered = [
                 answer
@@ -183,7 +183,7 @@ def _problems_with_second_orders(subject: Subject, answers: list[tuple[Line, Ans
     for signature in subject.record.signatures:
         if signature.made is None:
             yield f"the outcome of the signature of {signature.name} (line {signature.line.seq}) is not in the record"
-        elif signature.made.given_up != (signature.arguments.serial in given_up):
+        elif signature.made.given_up != (signature.arguments.identity in given_up):
             yield f"the record differs in whether the signature of {signature.name} (line {signature.line.seq}) was given up"
 
 

@@ -5,17 +5,19 @@ without that element it is the ledger of the previous ceremony, byte for byte.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
 from ceremony.canonical import NotCanonical, canonical_json, parse_json
-from ceremony.crossing.artifacts import public_key_der, read_to_be_signed
+from ceremony.crossing.artifacts import place_of, public_key_der, read_to_be_signed
 from ceremony.crossing.held_pins import BothPins
 from ceremony.crossing.record import Record, Signature
+from ceremony.crossing.revocations import IssuedCrl, Revocation, issued_in
 from ceremony.errors import CeremonyError
 from ceremony.pki.names import name_text, shown_text
 from ceremony.pki.profiles import utc_text
+from ceremony.pki.revoking import Certified
 from ceremony.transcript import Line
 from ceremony.words import sha256_hex
 
@@ -53,13 +55,13 @@ class InCustody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: str
 
 
-# omit_defaults: a ledger from before there was `custody` or `activation` is written again as it was, byte for byte.
+# omit_defaults: a ledger from before there were these keys is written again as it was, byte for byte.
 class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What one ceremony adds. `seals` are this ceremony's seals (hex) before the one that the ledger leaves with.
 
     `custody` is the last value of each thing that was put away, sorted by name; `media` are the serials of those that took a bundle,
-    sorted. Each is left out where there is none. So is `activation`: how both PINs were held at that seal, in ceremonies that made
-    one anew.
+    sorted; `activation` is how both PINs were held at that seal, in ceremonies that made one anew; `crl` the CRL it made, `revocations`
+    what that revokes for the first time. Each is left out where there is none.
     """
 
     ceremony: str
@@ -71,6 +73,8 @@ class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     custody: tuple[InCustody, ...] = ()
     activation: BothPins | None = None
     media: tuple[str, ...] = ()
+    crl: IssuedCrl | None = None
+    revocations: tuple[Revocation, ...] = ()
 
 
 class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,6 +119,7 @@ def ledger_of(lines: Sequence[Line], previous_ledger: bytes | None) -> bytes:
     if (named.ledger_sha256 if named else None) != (sha256_hex(previous_ledger) if previous_ledger is not None else None):
         raise CeremonyError("LEDGER-BROKEN", "The previous ceremony's ledger is not the one that the first line of the transcript names.")
     earlier = read_ledger(previous_ledger).ceremonies if previous_ledger is not None else ()
+    crl, revoked = issued_in(record, revocations_in(earlier))
     own = LedgerOfCeremony(
         ceremony=record.opened.ceremony,
         rehearsal=record.opened.rehearsal,
@@ -125,6 +130,8 @@ def ledger_of(lines: Sequence[Line], previous_ledger: bytes | None) -> bytes:
         custody=_custody(record),
         activation=record.products(record.lines[-1].step).activation,
         media=tuple(sorted(media_taken(record))),
+        crl=crl,
+        revocations=revoked,
     )
     return write_ledger(Ledger(1, (*earlier, own)))
 
@@ -168,38 +175,69 @@ def last_custody(ceremonies: Iterable[LedgerOfCeremony]) -> list[InCustody]:
 def _custody(record: Record) -> tuple[InCustody, ...]:
     away = record.products(record.lines[-1].step).custody
     return tuple(InCustody(name, away[name].what, away[name].value) for name in sorted(away))
+
+
 def activation_in(ledger: bytes) -> BothPins | None:
     """How both PINs are held, as the last ceremony tells that made one anew; None where none does. Raises CeremonyError LEDGER-BROKEN."""
     told = (ceremony.activation for ceremony in reversed(read_ledger(ledger).ceremonies))
     return next(filter(None, told), None)
 
 
+def revocations_in(ceremonies: Sequence[LedgerOfCeremony]) -> list[Revocation]:
+    """Everything that these ceremonies revoked, the oldest first."""
+    return [revocation for ceremony in ceremonies for revocation in ceremony.revocations]
+
+
+def last_crl(ceremonies: Sequence[LedgerOfCeremony]) -> IssuedCrl | None:
+    """The newest CRL of these ceremonies (the oldest first)."""
+    return next((ceremony.crl for ceremony in reversed(ceremonies) if ceremony.crl), None)
+
+
+def certified_in(ceremonies: Sequence[LedgerOfCeremony]) -> list[Certified]:
+    """Every certificate of these ceremonies, signed or possibly signed, and whether it is revoked; the oldest first."""
+    revoked = {revocation.serial: revocation.as_entry().text for revocation in revocations_in(ceremonies)}
+    return [
+        Certified(
+            serial=entry.serial,
+            purpose=entry.purpose,
+            subject=entry.subject,
+            name=place[1] if entry.path and (place := place_of(entry.path)) and place[0] == "intermediate-certificate" else None,
+            possibly=entry.state == "possibly-signed",
+            revoked=revoked.get(entry.serial),
+        )
+        for ceremony in ceremonies
+        for entry in ceremony.entries
+    ]
+
+
 def _entries(record: Record) -> tuple[Entry, ...]:
     paths = {artifact.serial: artifact.path for artifact in record.artifacts if artifact.serial}
     stored = record.stored_bytes
-    return tuple(_entry(signature, stored, paths.get(signature.arguments.serial)) for signature in record.signatures)
+    return tuple(_entry(signature, stored, paths) for signature in record.signatures if signature.arguments.purpose != "crl")
 
 
-def _entry(signature: Signature, stored: Mapping[str, tuple[Line, bytes]], path: str | None) -> Entry:
+def _entry(signature: Signature, stored: Mapping[str, tuple[Line, bytes]], paths: Mapping[str, str]) -> Entry:
     asked = signature.arguments
+    # The record lets no CRL be signed by a serial, and nothing else without one.
+    serial, purpose = str(asked.serial), cast("Literal['root', 'intermediate', 'proof']", asked.purpose)
     try:
         line, octets = stored[asked.sha256]
         fields = read_to_be_signed(octets)
     except (KeyError, ValueError) as broken:
         what = f"Line {signature.line.seq} of the transcript intends to sign bytes that no line stored."
         raise CeremonyError("RECORD-BROKEN", what) from broken
-    if line.seq > signature.line.seq or f"{fields.serial_number:040x}" != asked.serial:
+    if line.seq > signature.line.seq or f"{fields.serial_number:040x}" != serial:
         raise CeremonyError("RECORD-BROKEN", f"Line {signature.line.seq} of the transcript is not about the bytes of line {line.seq}.")
     return Entry(
-        serial=asked.serial,
+        serial=serial,
         state="issued" if signature.is_made else "possibly-signed",
-        purpose=asked.purpose,
+        purpose=purpose,
         subject=name_text(fields.subject),
         public_key_sha256=sha256_hex(public_key_der(fields)),
         not_before=utc_text(fields.not_valid_before_utc),
         not_after=utc_text(fields.not_valid_after_utc),
         to_be_signed_sha256=asked.sha256,
-        path=path,
+        path=paths.get(serial),
     )
 
 

@@ -20,9 +20,14 @@ _JWK = (re.compile(rb'"kty\\*"\s*:'), re.compile(rb'"d\\*"\s*:\s*\\*"'))
 
 _LENGTH = rb"(?:[\x05-\x7f]|\x81.|\x82..)"
 _RSADSI = rb"\x2a\x86\x48\x86\xf7\x0d\x01"
+# RFC 5280 section 5.1: a TBSCertList begins as a PKCS#8 key does, with the algorithm of its signature, and a name after that.
+_OF_A_CRL = rb"\x06(?:\x08\x2a\x86\x48\xce\x3d\x04\x03[\x02-\x04]|\x09" + _RSADSI + rb"\x01[\x0b-\x0d]\x05\x00)\x30"
 _DER = (
-    # RFC 5958 section 2: version, AlgorithmIdentifier beginning with an OID.
-    (rb"\x30" + _LENGTH + rb"\x02\x01[\x00\x01]\x30" + _LENGTH + rb"\x06[\x03-\x14][\x2a\x2b\x55\x60]", "a PKCS#8 private key"),
+    # RFC 5958 section 2: version, AlgorithmIdentifier beginning with an OID; after it the key as an octet string.
+    (
+        rb"\x30" + _LENGTH + rb"\x02\x01[\x00\x01]\x30" + _LENGTH + rb"(?!" + _OF_A_CRL + rb")\x06[\x03-\x14][\x2a\x2b\x55\x60]",
+        "a PKCS#8 private key",
+    ),
     # RFC 5958 section 3 with the algorithms of PKCS#5 and PKCS#12 (1.2.840.113549.1.5 and .1.12.1).
     (rb"\x30" + _LENGTH + rb"\x30" + _LENGTH + rb"\x06[\x09\x0a]" + _RSADSI + rb"(?:\x05|\x0c\x01)", "an encrypted PKCS#8 private key"),
     # RFC 8017 appendix A.1.2: version 0 or 1, then the modulus, at least 512 bits.

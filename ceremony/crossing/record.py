@@ -19,7 +19,7 @@ from ceremony.words import sha256_hex
 
 Serial = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{40}\Z")]
 """A serial number as 40 lower-case hex digits."""
-ArtifactKind = Literal["root-certificate", "intermediate-certificate", "intermediate-chain", "proof-certificate"]
+ArtifactKind = Literal["root-certificate", "intermediate-certificate", "intermediate-chain", "proof-certificate", "crl"]
 
 
 class Artifact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,13 +105,19 @@ class Resumed(msgspec.Struct, frozen=True):
 
 
 class SignArguments(msgspec.Struct, frozen=True):
-    """What a signature is intended over: `sha256` (hex) is that of the to-be-signed bytes, `serial` 40 hex digits."""
+    """What a signature is intended over: `sha256` (hex) is that of the to-be-signed bytes. A CRL has `crl_number` in place of a serial."""
 
     algorithm: str
     sha256: Sha256
-    serial: Serial
+    serial: Serial | None
     subject: str
-    purpose: Literal["root", "intermediate", "proof"]
+    purpose: Literal["root", "intermediate", "proof", "crl"]
+    crl_number: int | None = None
+
+    @property
+    def identity(self) -> str:
+        """What is signed once at most: a certificate by its serial, a CRL by its number."""
+        return self.serial or f"CRL {self.crl_number}"
 
 
 class SignatureMade(msgspec.Struct, frozen=True):
@@ -334,26 +340,23 @@ class Record:
 
     @cached_property
     def signatures(self) -> list[Signature]:
-        """Every signature ever intended, once a serial, in the order of the first intents."""
+        """Every signature ever intended, once a serial or number, in the order of the first intents."""
         intended: dict[str, Signature] = {}
         undecided: dict[tuple[int | None, str], str] = {}
         for line, act in self.acts_of("sign"):
             place = (line.step, act.key)
             if line.type == "intent":
                 signature = _signature(line, act)
-                first = intended.setdefault(signature.arguments.serial, signature)
+                first = intended.setdefault(signature.arguments.identity, signature)
                 if (first.arguments, first.line.data["key"], first.line.step) != (signature.arguments, act.key, line.step):
-                    raise _broken(line, f"it intends a serial for something else than line {first.line.seq} does")
-                undecided[place] = signature.arguments.serial
-            elif place not in undecided:
+                    raise _broken(line, f"it intends {first.arguments.identity} for something else than line {first.line.seq} does")
+                undecided[place] = signature.arguments.identity
+            elif (identity := undecided.pop(place, None)) is None:
                 raise _broken(line, "the result of a signature that no line intends")
-            elif act.value is None:
-                del undecided[place]
-            else:
-                serial = undecided.pop(place)
-                if intended[serial].made is not None:
-                    raise _broken(line, f"a second outcome of serial {shown_text(serial)}")
-                intended[serial] = msgspec.structs.replace(intended[serial], made=data_as(SignatureMade, line, act.value))
+            elif act.value is not None:
+                if intended[identity].made is not None:
+                    raise _broken(line, f"a second outcome of {shown_text(identity)}")
+                intended[identity] = msgspec.structs.replace(intended[identity], made=data_as(SignatureMade, line, act.value))
         return list(intended.values())
 
     def acts_of(self, verb: str) -> Iterator[tuple[Line, Act]]:

@@ -9,6 +9,7 @@ from ceremony.activation.arrangement import Activation
 from ceremony.errors import CeremonyError
 from ceremony.pki.names import shown_text
 from ceremony.pki.profiles import ProfileTable, RootTable
+from ceremony.pki.revoking import CrlTable, RevokeTable
 
 
 class ScriptSigner(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +108,8 @@ class ScriptAsData(msgspec.Struct, frozen=True):
     proofs: tuple[ScriptProof, ...] = ()
     max_batch: int = 25
     previous: ScriptPrevious | None = None
+    crl: CrlTable | None = None
+    revoke: tuple[RevokeTable, ...] = ()
 
 
 def read_script(octets: bytes) -> ScriptAsData:

@@ -7,14 +7,16 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ceremony.crossing.artifacts import place_of, read_certificates
+from ceremony.crossing.artifacts import place_of, read_certificates, read_crl_file
 from ceremony.crossing.bundle import CAPS, LEDGER
 from ceremony.crossing.files import read_tree
 from ceremony.crossing.ledger import read_ledger
 from ceremony.crossing.subject import read_subject
 from ceremony.crossing.verify import verify_bundle
 from ceremony.errors import CeremonyError
+from ceremony.pki.crl import Crl
 from ceremony.pki.names import shown_text
+from ceremony.pki.revocation import Revoked
 from ceremony.words import sha256_hex
 
 
@@ -39,7 +41,7 @@ class VerifiedBundle:
 
     `intermediates` go by name, `proofs` by (service, certificate name). `earlier` are fingerprints from which receipts of this
     root may have begun. `policies` gives, by the name of the intermediate that is its issuing CA, the NAMESPACE/POLICY of Azure Device
-    Registry that the script names.
+    Registry that the script names. `crl` is the root's newest one at the time of the ceremony.
     """
 
     path: Path
@@ -54,6 +56,11 @@ class VerifiedBundle:
     proofs: Mapping[tuple[str, str], CertificateOfBundle]
     earlier: tuple[str, ...]
     policies: Mapping[str, str] = field(default_factory=dict)
+    crl: Crl | None = None
+
+    def revoked(self, serial: int) -> Revoked | None:
+        """How the bundle's CRL revokes the certificate with this serial; None where it does not, or there is no CRL."""
+        return self.crl.by_serial.get(serial) if self.crl else None
 
     @property
     def files(self) -> dict[str, CertificateOfBundle]:
@@ -79,7 +86,7 @@ def verified_bundle(path: Path, fingerprint: str) -> VerifiedBundle:
     found: dict[str, dict[str, CertificateOfBundle]] = {}
     for name in sealed:
         place = place_of(name)
-        if place is not None and place[0] != "intermediate-chain":
+        if place is not None and place[0] not in ("intermediate-chain", "crl"):
             certificate = read_certificates(files[name])[0]
             entry = CertificateOfBundle(name, sealed[name].sha256, files[name], certificate)
             found.setdefault(place[0], {})[place[1]] = entry
@@ -108,6 +115,7 @@ def verified_bundle(path: Path, fingerprint: str) -> VerifiedBundle:
             for entry in subject.script.intermediates
             if entry.device_registry and entry.name in found.get("intermediate-certificate", {})
         },
+        crl=next((read_crl_file(files[name]) for name, entry in sealed.items() if entry.kind == "crl"), None),
     )
 
 

@@ -19,6 +19,7 @@ from ceremony.crossing import checks_of_record as record
 from ceremony.crossing import checks_of_statements as statements
 from ceremony.crossing.bundle import CAPS, LEDGER, MANIFEST, REPORTS, SCRIPT, TRANSCRIPT, manifest_bytes, manifest_of
 from ceremony.crossing.checks_of_activation import problems_with_activation
+from ceremony.crossing.checks_of_crl import problems_with_the_crl
 from ceremony.crossing.files import SUMS, problems_with_sums, read_tree
 from ceremony.crossing.ledger import ledger_of, read_ledger, without_last
 from ceremony.crossing.private_keys import private_key_in
@@ -259,6 +260,7 @@ _CHECKS: tuple[tuple[str, Callable[[Subject], Iterable[str]], str], ...] = (
     ("root-certificate", certificates.problems_with_root, "self-signed, by the script's profile"),
     ("intermediates", certificates.problems_with_intermediates, "signed by the root, by the script's profile, on the CSR's key"),
     ("proofs", certificates.problems_with_proofs, "signed by the root itself, on the code that came in"),
+    ("crl", problems_with_the_crl, "its number goes up, no entry is lost, and each new one is the script's or a signature given up"),
     ("ledger", _problems_with_ledger, "made again from the record, the same"),
     ("rehearsal", record.problems_with_rehearsal, "said the same everywhere"),
 )

@@ -37,3 +37,5 @@ def impossible_steps(script: Any) -> Iterator[tuple[int, str]]:
         yield len(script.steps), f"no step signs the intermediate {name!r}"
     for service in sorted({entry.service for entry in script.proofs} - world.proofs):
         yield len(script.steps), f"no step proves possession to {service!r}"
+    if (script.crl or script.revoke) and not world.crl:
+        yield len(script.steps), "no step issues the CRL that [crl] and [[revoke]] speak of"

@@ -10,6 +10,11 @@ from ceremony.words import words_of
 if TYPE_CHECKING:
     from ceremony.engine.conduct import Session
 
+_GIVEN_UP_MEANS = {
+    False: ("serial number then counts as possibly signed and belongs on the next CRL.",),
+    True: ("number then counts as used, and a CRL with the next number is drafted.",),
+}
+
 
 class Recovery:
     """Settles one undecided act of the open step; the record tells how it was settled (`recovered`)."""
@@ -37,7 +42,7 @@ class Recovery:
                 self._recovered(act, "adopted", {})
                 return self._session.record(act, found)
             if not self._is_ordered_again(act):
-                self._recovered(act, "given-up", {"serial": act.args["serial"]}, by=self._people(act)[0])
+                self._recovered(act, "given-up", _what_is_given_up(act), by=self._people(act)[0])
                 return self._session.record(act, {"given_up": True})
         elif act.after_crash == "destroy-first":
             # What an unrecorded generation left is destroyed, never adopted: it is not even looked for as a result.
@@ -60,8 +65,8 @@ class Recovery:
             "The program was interrupted while the token was asked to sign these bytes:",
             f"  {act.args['purpose']}: {act.args['subject']}",
             "No signature is recorded. The token may or may not have made one.",
-            "The SAME bytes can be signed after a new order, or given up: their serial",
-            "number then counts as possibly signed and belongs on the next CRL.",
+            "The SAME bytes can be signed after a new order, or given up: their",
+            *_GIVEN_UP_MEANS[act.args["serial"] is None],
         )
         choices = ("sign", "give up")
         text = "Sign the same bytes, or give up?"
@@ -107,3 +112,9 @@ class Recovery:
     def _recovered(self, act: Act, how: str, more: dict[str, Any], by: str | None = None) -> None:
         self._session.append("recovered", {"key": act.key, "verb": act.verb, "how": how, **more}, actor=by)
         self._session.face.tell(Notice(kind="info", lines=(f"After the interruption, {act.verb}: {how}.",)))
+
+
+def _what_is_given_up(act: Act) -> dict[str, Any]:
+    """The serial of a certificate, or the number of a CRL."""
+    serial = act.args["serial"]
+    return {"crl_number": act.args["crl_number"]} if serial is None else {"serial": serial}

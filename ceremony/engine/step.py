@@ -214,6 +214,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     requests: bool = False
     proofs: frozenset[str] = frozenset()
     intermediates: frozenset[str] = frozenset()
+    crl: bool = False
     unsealed: bool = False
     crossed: bool = False
     closed: bool = False

@@ -83,7 +83,8 @@ def _pin(args: Mapping[str, Any]) -> str:
 def _signed(value: Mapping[str, Any], args: Mapping[str, Any]) -> str:
     if value.get("given_up"):
         return "GIVEN UP: a signature may exist"
-    return f"Signed on the token: {args.get('subject')}, serial {args.get('serial')}"
+    which = f"serial {args['serial']}" if args.get("serial") else f"CRL number {args.get('crl_number')}"
+    return f"Signed on the token: {args.get('subject')}, {which}"
 
 
 _SENTENCES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]] = {

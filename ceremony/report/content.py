@@ -11,7 +11,7 @@ from ceremony.report.blocks import Block, Content, NewPage, escaped
 from ceremony.report.by_hand import auditors_opinion, compared_by_hand, deviation_sheets, fingerprint_to_keep, sign_off_tables
 from ceremony.report.compliance import compliance
 from ceremony.report.cover import cover_note, cover_of_report, cover_of_script
-from ceremony.report.evidence import certificates_made, fingerprints, keys, made, physical_facts, requests
+from ceremony.report.evidence import certificates_made, crls, fingerprints, keys, made, physical_facts, requests
 from ceremony.report.people import participants_to_come, people
 from ceremony.report.pictures import chain, timeline
 from ceremony.report.record import Record, read_record
@@ -81,6 +81,7 @@ def _held(record: Record, certificates: Mapping[str, bytes]) -> list[Block]:
         *orders(record),
         *made(record),
         *certificates_made(record, certificates),
+        *crls(record),
         *keys(record),
         *device(record),
         *software(record),

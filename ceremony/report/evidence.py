@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
+from ceremony.crossing.artifacts import read_crl_file
 from ceremony.crossing.record import Artifact, data_as
+from ceremony.errors import CeremonyError
+from ceremony.pki.crl import decoded_crl
 from ceremony.pki.draft import decoded
 from ceremony.report.blocks import Block, Box, Facts, Heading, Listing, Paragraph, Table, digest_block
 from ceremony.report.record import KeyMade, Record
@@ -71,6 +74,20 @@ def certificates_made(record: Record, certificates: Mapping[str, bytes]) -> list
         else:
             blocks.append(Paragraph("The certificate itself was not at hand when this report was made."))
     return [Heading("Certificates"), *blocks] if blocks else []
+
+
+def crls(record: Record) -> list[Block]:
+    """Each CRL that was made or carried over, decoded from its own bytes."""
+    blocks: list[Block] = []
+    for line in record.of_type("intent"):
+        args = line.data.get("args")
+        if isinstance(args, dict) and args.get("kind") == "crl":
+            try:
+                told = decoded_crl(read_crl_file(text_of(args.get("pem")).encode()).der)
+            except CeremonyError as broken:
+                told = (broken.what,)
+            blocks += [Heading(f"{text_of(args.get('path'))} (line {line.seq})", 2), Listing(told)]
+    return [Heading("Revocation lists (CRLs)"), *blocks] if blocks else []
 
 
 def keys(record: Record) -> list[Block]:

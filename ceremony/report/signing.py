@@ -45,7 +45,7 @@ def orders(record: Record) -> list[Block]:
 def _signature(record: Record, line: Line, intent: Intended, asked: SignArguments) -> tuple[tuple[str, str], ...]:
     return (
         ("Subject", asked.subject),
-        ("Serial number", grouped(asked.serial)),
+        ("Serial number", grouped(asked.serial)) if asked.serial else ("CRL number", str(asked.crl_number)),
         ("Signed with", f"{text_of(intent.args.get('key_label'))}, {asked.algorithm}"),
         ("To be signed, SHA-256", grouped(asked.sha256)),
         ("Outcome", "; ".join(_outcomes(record, line, intent.key)) or "NOT IN THE RECORD: a signature may exist"),

@@ -60,7 +60,7 @@ class ProvePossession(Step, frozen=True, tag="prove-possession"):
                 path = f"proof-of-possession/{entry.service}/{entry.certificate}.cert.pem"
                 args = {"path": path, "kind": "proof-certificate", "pem": pem_of(certificates[entry.service])}
                 yield Act(key=f"{entry.service}/write", verb="write-artifact", args=args)
-            serials += [item.serial for item in batch]
+            serials += [str(item.serial) for item in batch]
             made |= {entry.service: certificates[entry.service].hex() for entry in some}
         yield Show(lines=tuple(f"Proof of possession for {entry.service}: signed and verified." for entry in entries))
         return {"serials": [*known.products.get("serials", []), *serials], "proof_certificates": made}

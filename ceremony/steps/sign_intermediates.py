@@ -10,6 +10,7 @@ from ceremony.engine.step import Act, Known, Run, Show, Step, World
 from ceremony.pki.certificates import pem_of
 from ceremony.pki.csr import read_csr
 from ceremony.pki.profiles import intermediate_profile
+from ceremony.pki.revoking import Certified
 from ceremony.steps.generate_root import root_use_requires
 from ceremony.steps.signing import ToSign, batches, drafted, signed
 
@@ -44,6 +45,7 @@ class SignIntermediates(Step, frozen=True, tag="sign-intermediates"):
         entries = sorted(known.script.intermediates, key=lambda entry: str(entry.name))
         serials: list[str] = []
         signed_names: list[str] = []
+        given_up: list[dict[str, Any]] = []
         last = known.products.get("last_of_kind", {}).get("intermediate")
         last_der = bytes.fromhex(last) if last else None
         for number, some in enumerate(batches(entries, known.script.max_batch), 1):
@@ -54,11 +56,17 @@ class SignIntermediates(Step, frozen=True, tag="sign-intermediates"):
             for name, certificate_der in certificates.items():
                 yield from _written(known, name, certificate_der)
                 last_der = certificate_der
-            serials += [item.serial for item in batch]
+            serials += [str(item.serial) for item in batch]
             signed_names += certificates
+            left = [item for item in batch if item.name not in certificates]
+            given_up += [msgspec.to_builtins(Certified(str(item.serial), item.purpose, item.draft.subject, None, True)) for item in left]
         done = {True: "signed and verified.", False: "GIVEN UP, no certificate."}
         yield Show(lines=tuple(f"Intermediate {entry.name}: {done[entry.name in signed_names]}" for entry in entries))
-        return {"serials": [*known.products.get("serials", []), *serials], "signed_intermediates": signed_names}
+        return {
+            "serials": [*known.products.get("serials", []), *serials],
+            "signed_intermediates": signed_names,
+            "given_up": [*known.products.get("given_up", []), *given_up],
+        }
 
 
 def _draft_of(known: Known, entry: Any, last_der: bytes | None) -> Any:

@@ -8,8 +8,8 @@ from ceremony.engine.machine_check import machine_is_fit
 from ceremony.engine.step import Act, Known, Request
 from ceremony.errors import CeremonyError
 from ceremony.pki.batch import BatchItem, batch_digest
+from ceremony.pki.crl import CrlDraft
 from ceremony.pki.draft import Draft, draft_certificate
-from ceremony.pki.names import name_text
 from ceremony.pki.profiles import CertificateProfile
 from ceremony.steps.ordering import ordered_by_two
 
@@ -18,18 +18,32 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class ToSign:
-    """A certificate to be made: a name for its files, what it is for, the draft, and the last of its kind (DER) if there was one."""
+    """A certificate or CRL to be made: a name for its files, what it is for, the draft, and the last of its kind (DER) if there was one.
+
+    A CRL has no serial; its number takes that place. `told` is shown with it, a line each.
+    """
 
     name: str
     purpose: str
-    draft: Draft
-    serial: str
+    draft: Draft | CrlDraft
+    serial: str | None
     last_of_kind: bytes | None = None
+    told: tuple[str, ...] = ()
+
+    @property
+    def crl_number(self) -> int | None:
+        """The number of a CRL; None for a certificate."""
+        return self.draft.profile.number if isinstance(self.draft, CrlDraft) else None
+
+    @property
+    def kind(self) -> str:
+        """What it is, in words."""
+        return "CRL" if self.purpose == "crl" else f"{self.purpose} certificate"
 
     @property
     def stored(self) -> str:
         """Where the to-be-signed bytes lie in the ceremony's folder."""
-        return f"work/{self.purpose}-{self.name}-{self.serial[:8]}.tbs"
+        return f"work/{self.purpose}-{self.name}-{self.serial[:8] if self.serial else self.crl_number}.tbs"
 
 
 def drafted(
@@ -57,14 +71,13 @@ def drafted(
 
 
 def signed(known: Known, key: str, batch: Sequence[ToSign], actor: str, confirmer: str) -> Generator[Request, Any, dict[str, bytes]]:
-    """One reviewed batch: machine check, one order over the sorted list, each signed in turn. Name → certificate (DER).
+    """One reviewed batch: machine check, one order over the sorted list, each signed in turn. Name → certificate or CRL (DER).
 
     A signature given up after an interruption is left out; the first failure stops.
     """
     yield from machine_is_fit(f"{key}/machine", known, actor, confirmer)
-    digest = (
-        batch[0].draft.sha256 if len(batch) == 1 else batch_digest([BatchItem(item.name, item.serial, item.draft.sha256) for item in batch])
-    )
+    items = [BatchItem(item.name, item.serial or "", item.draft.sha256) for item in batch]
+    digest = items[0].sha256 if len(items) == 1 else batch_digest(items)
     yield from ordered_by_two(known, key, digest, batch_text(batch), actor, confirmer)
     certificates: dict[str, bytes] = {}
     for item in batch:
@@ -75,8 +88,9 @@ def signed(known: Known, key: str, batch: Sequence[ToSign], actor: str, confirme
             "to_be_signed": item.stored,
             "sha256": item.draft.sha256,
             "serial": item.serial,
-            "subject": name_text(item.draft.profile.subject),
+            "subject": item.draft.subject,
             "purpose": item.purpose,
+            **({} if item.crl_number is None else {"crl_number": item.crl_number}),
             "public_key": known.products["root_public_key"],
         }
         made = yield Act(
@@ -103,7 +117,8 @@ def batch_text(batch: Sequence[ToSign]) -> tuple[str, ...]:
     """Each certificate as it will be signed, decoded from the bytes, with its difference to the last of its kind."""
     lines: list[str] = []
     for number, item in enumerate(batch, 1):
-        lines.append(f"{number} of {len(batch)}: {item.purpose} certificate {item.name!r}")
+        lines.append(f"{number} of {len(batch)}: {item.kind} {item.name!r}")
+        lines += [f"  {line}" for line in item.told]
         lines += [f"  {line}" for line in item.draft.shown()]
         difference = item.draft.difference_to(item.last_of_kind) if item.last_of_kind else ("none before it",)
         lines += ["  Against the last of its kind:", *(f"    {line}" for line in difference)]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from ceremony.engine.step import Act, Ask, Known, Run, Step, World
+from ceremony.pki.crl import crl_pem
 from ceremony.steps.token import token_text
 from ceremony.words import words_of
 
@@ -52,6 +53,11 @@ class UseRoot(Step, frozen=True, tag="use-root"):
             yield Ask(key=f"root/{person}", text=text, by=person, shown=shown, digest=digest, accept=words)
         args = {"path": previous["root_path"], "kind": "root-certificate", "pem": previous["root_pem"]}
         yield Act(key="write", verb="write-artifact", args=args)
+        last = previous["last_crl"]
+        # Each bundle holds the newest CRL: it is carried on, unless this ceremony makes the next one.
+        if last and not known.script.crl:
+            args = {"path": previous["crl_path"], "kind": "crl", "pem": crl_pem(bytes.fromhex(last))}
+            yield Act(key="write/crl", verb="write-artifact", args=args)
         return {
             "root_public_key": previous["root_public_key"],
             "root_public_key_sha256": previous["root_public_key_sha256"],
@@ -62,4 +68,6 @@ class UseRoot(Step, frozen=True, tag="use-root"):
             "serials": previous["serials"],
             "certified_keys": previous["certified_keys"],
             "last_of_kind": previous["last_of_kind"],
+            "last_crl": last,
+            "certified": previous["certified"],
         }

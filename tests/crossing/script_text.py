@@ -39,6 +39,6 @@ def script_of(kinds: tuple[str, ...], names: tuple[str, ...], *, proof: bool, pr
     text += '\n[[proofs]]\nservice = "example-dps"\ncertificate = "example-root-g1"\n' * proof
     for id, (name, role) in PEOPLE.items():
         text += f'\n[[participants]]\nid = "{id}"\nname = "{name}"\nrole = "{role}"\ncredential = "{credential(name)}"\n'
-    actors = dict.fromkeys(("generate-root", "certify-root", "prove-possession", "sign-intermediates", "use-root"), "officer")
+    actors = dict.fromkeys(("generate-root", "certify-root", "prove-possession", "sign-intermediates", "issue-crl", "use-root"), "officer")
     text += "".join(_STEP.format(kind=kind, title=f"Now {kind}", actor=actors.get(kind, "admin")) for kind in kinds)
     return text.encode()

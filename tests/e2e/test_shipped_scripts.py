@@ -29,6 +29,7 @@ INTERMEDIATE_EXTENSIONS = ROOT_EXTENSIONS.replace("pathlen:1", "pathlen:0").repl
 
 def test_every_shipped_script_is_run_here() -> None:
     first, later = {"first-ceremony", "quorum-ceremony", "root-generation"}, {"proof-of-possession", "sign-intermediates"}
+    later |= {"issue-crl", "revoke-intermediate"}
     assert set(names()) == first | later | {"reshare", "recover-quorum", "sign-azure-issuing-ca"}
     assert all(SCRIPTS.joinpath(f"{name}.answers.toml").exists() for name in names())
 
@@ -78,6 +79,7 @@ ALWAYS = {
     "record/transcript.jsonl",
     "root/example-root-g1.cert.pem",
 }
+CRL = "crl/example-root-g1.crl.pem"
 PROOF = "proof-of-possession/example-dps/example-root-g1.cert.pem"
 
 
@@ -169,6 +171,8 @@ def test_pins_in_shares_from_paper_to_the_ledger(tmp_path: Path) -> None:
         ("reshare", set()),
         ("recover-quorum", set()),
         ("sign-azure-issuing-ca", intermediates("azure-issuing-ca.1")),
+        ("issue-crl", {CRL}),
+        ("revoke-intermediate", {CRL}),
     ],
 )
 def test_a_later_ceremony_goes_on_from_the_root_of_an_earlier_one(name: str, made: set[str], tmp_path: Path) -> None:
@@ -180,8 +184,24 @@ def test_a_later_ceremony_goes_on_from_the_root_of_an_earlier_one(name: str, mad
     previous = folder / "work" / "rehearsal" / "past" / "bundles" / "1"
     done("verify", bundle, "--fingerprint", fingerprint(folder, 1), "--previous", previous)
     assert (bundle / "root" / "example-root-g1.cert.pem").read_bytes() == (previous / "root" / "example-root-g1.cert.pem").read_bytes()
+    if CRL in made:
+        judged_by_openssl(bundle, previous, revoked={"revoke-intermediate": "alpha.1"}.get(name))
     other = ceremony("verify", previous, "--previous", bundle)
     assert other.code == 1 and "FAILED  previous:" in other.out
+
+
+def judged_by_openssl(bundle: Path, previous: Path, revoked: str | None) -> None:
+    """The CRL is the root's by openssl too, which then refuses the intermediate that it revokes, and no other."""
+    root = bundle / "root" / "example-root-g1.cert.pem"
+    crl = subprocess.run(
+        ["openssl", "crl", "-in", bundle / CRL, "-CAfile", root, "-noout", "-crlnumber"], capture_output=True, text=True, check=True
+    )
+    assert "verify OK" in crl.stderr and crl.stdout.strip() in ("crlNumber=0x01", "crlNumber=0x1")
+    for certificate in (root, *previous.glob("intermediates/*.cert.pem")):
+        ended = subprocess.run(
+            ["openssl", "verify", "-x509_strict", "-crl_check", "-CAfile", root, "-CRLfile", bundle / CRL, certificate], capture_output=True
+        )
+        assert (b"certificate revoked" in ended.stderr) == (certificate.name == f"{revoked}.cert.pem")
 
 
 def test_what_leaves_is_what_lies_in_the_folder_and_can_leave_again(first_ceremony: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tests.engine import memory_room
 from tests.engine.memory_room import FIRST_CEREMONY, held_to_the_end
 from tests.engine.people import PINS, People
 from tests.engine.right_end import lines_of
+from tests.engine.test_issue_crl import with_crl
 
 _FIRST = with_credentials(FIRST_CEREMONY.read_bytes()).decode()
 ADOPTED = _FIRST.replace('kind = "initialise-token"', 'kind = "adopt-token"').replace('label = "example-root"\n', "")
@@ -29,6 +30,7 @@ actor = "officer"
 
 """
 _GENERATES = '[[steps]]\nkind = "generate-root"'
+WITH_CRL = with_crl(_FIRST)
 LOCKED = _FIRST.replace(_GENERATES, _LOCKS + _GENERATES)
 
 
@@ -56,6 +58,7 @@ def observed(world: memory_room.World) -> World:
             for path in written
             if path.endswith(".cert.pem") and path.startswith("intermediates/")
         ),
+        crl=any(path.startswith("crl/") for path in written),
         unsealed=written != sealed,
         crossed=bool(paused),
         closed=lines[-1].type == "closed",
@@ -68,7 +71,7 @@ def observed(world: memory_room.World) -> World:
     )
 
 
-@pytest.mark.parametrize("text", [_FIRST, ADOPTED, LOCKED], ids=["first", "adopted", "locked"])
+@pytest.mark.parametrize("text", [_FIRST, ADOPTED, LOCKED, WITH_CRL], ids=["first", "adopted", "locked", "crl"])
 def test_what_the_room_observes_after_each_step_is_what_the_model_says(world: memory_room.World, text: str) -> None:
     world.script = text.encode()
     script = read_script(world.script)

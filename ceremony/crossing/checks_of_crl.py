@@ -1,0 +1,79 @@
+"""What `verify` asks of the CRL: that it goes on from the last one, and revokes what the script or an interruption says, no more."""
+
+import datetime as dt
+from collections.abc import Iterator
+
+from ceremony.crossing.artifacts import place_of, read_crl_file
+from ceremony.crossing.bundle import LEDGER
+from ceremony.crossing.ledger import LedgerOfCeremony, certified_in, last_crl, read_ledger, revocations_in
+from ceremony.crossing.record import Artifact, Signature
+from ceremony.crossing.revocations import numbers_given_up
+from ceremony.crossing.subject import Subject
+from ceremony.errors import CeremonyError
+from ceremony.pki.crl import Crl, problems_with_crl
+from ceremony.pki.revocation import crl_profile, merged, number_after
+from ceremony.pki.revoking import Certified, revocations
+from ceremony.words import sha256_hex
+
+
+def problems_with_the_crl(subject: Subject) -> Iterator[str]:
+    """One CRL at most: signed here, by the script and the ledger before, or carried over from the last ceremony as it was."""
+    if LEDGER not in subject.files:
+        yield f"{LEDGER} is missing: what was revoked before is not known"
+        return
+    before = read_ledger(subject.files[LEDGER]).ceremonies[:-1]
+    files = [artifact for artifact in subject.record.sealed.artifacts if artifact.kind == "crl" and artifact.path in subject.files]
+    made = [signature for signature in subject.record.signatures if signature.arguments.purpose == "crl" and signature.is_made]
+    if len(files) > 1 or len(made) > 1:
+        yield f"there are {len(files)} CRLs and {len(made)} signatures of one"
+        return
+    if subject.root is None:
+        yield from (f"{artifact.path}: there is no root to check it against" for artifact in files)
+        return
+    if made and not files:
+        yield f"the signature of the CRL (line {made[0].line.seq}) has no file here"
+    for artifact in files:
+        crl = read_crl_file(subject.files[artifact.path])
+        if not crl.is_signed_by(subject.root.public_key_der):
+            yield f"{artifact.path} was not signed by the root itself"
+        if place_of(artifact.path) != ("crl", subject.script.root.label):
+            yield f"{artifact.path} does not bear the label {subject.script.root.label}"
+        if made:
+            yield from _problems_with_made(subject, artifact, crl, made[0], before)
+        elif (last := last_crl(before)) is None or last.sha256 != artifact.sha256:
+            yield f"{artifact.path}: no line tells of its signature, and it is not the last CRL of the ledger"
+    if not files and not made and subject.script.crl is None and last_crl(before):
+        yield "the last CRL of the ledger is not here"
+
+
+def _problems_with_made(
+    subject: Subject, artifact: Artifact, crl: Crl, signature: Signature, before: tuple[LedgerOfCeremony, ...]
+) -> Iterator[str]:
+    asked, path = signature.arguments, artifact.path
+    if (asked.sha256, signature.made and signature.made.signature) != (sha256_hex(crl.signed), crl.signature.hex()):
+        yield f"{path} is not what line {signature.line.seq} and its result signed"
+    if subject.script.crl is None or subject.root is None:
+        yield f"{path}: the script asks for no CRL"
+        return
+    products = subject.record.products(signature.line.step)
+    try:
+        day = dt.date.fromisoformat(products.ceremony_day or "")
+    except ValueError as broken:
+        raise CeremonyError("RECORD-BROKEN", "Nobody agreed on the day before the CRL was signed.") from broken
+    certified = [*certified_in(before), *_given_up_before(subject, signature)]
+    new = [entry for entry, _ in revocations(subject.script.revoke, certified, day, rehearsal=subject.record.opened.rehearsal)]
+    entries = merged((entry.as_entry() for entry in revocations_in(before)), new)
+    last = last_crl(before)
+    number = number_after(last.number if last else None, jump=len(numbers_given_up(subject.record)))
+    if last is not None and crl.this_update < dt.datetime.fromisoformat(last.this_update):
+        yield f"{path} begins before the CRL before it, at {last.this_update}"
+    profile = crl_profile(subject.root.der, day, subject.script.crl.next_update, number, entries)
+    yield from (f"{path}: {problem}" for problem in problems_with_crl(crl.der, profile))
+
+
+def _given_up_before(subject: Subject, crl: Signature) -> Iterator[Certified]:
+    """The certificates of this ceremony whose signature was given up before the CRL was drafted: they belong on it (rule 7)."""
+    for signature in subject.record.signatures:
+        asked = signature.arguments
+        if asked.serial and not signature.is_made and signature.line.seq < crl.line.seq:
+            yield Certified(asked.serial, asked.purpose, asked.subject, None, possibly=True)

@@ -76,8 +76,10 @@ def refuse_other_files(plan: Plan, bundle: VerifiedBundle) -> None:
 
 
 def refuse_odd_actions(plan: Plan, bundle: VerifiedBundle) -> None:
-    """Raises CeremonyError PLAN-BROKEN for what `plan` never writes: a group of anything but its own intermediate, a certificate other
-    than the root, a setting that would reach past the settings. The plan is a file, and may have been changed since a person read it.
+    """Raises CeremonyError PLAN-BROKEN for what `plan` never writes.
+
+    A group of anything but its own intermediate, or of one that the root has revoked, a certificate other than the root, a setting that
+    would reach past the settings. The plan is a file, and may have been changed since a person read it.
     """
     root, proof = bundle.root.path, bundle.proofs.get((plan.service.service, bundle.label))
     for action in plan.actions:
@@ -92,9 +94,14 @@ def refuse_odd_actions(plan: Plan, bundle: VerifiedBundle) -> None:
         else:
             wanted = root if action.kind != "verify" else proof.path if proof else None
             fits = action.name == bundle.label and action.file.path == wanted and action.secondary is None
+        fits = fits and not any(bundle.revoked(found.certificate.serial_number) for found in _certificates_of(action, bundle))
         if not fits or (action.sign != "=" and (action.kind, action.sign) not in _KINDS):
             what = f"The plan would {action.sign} {action.kind} {shown_text(action.name)} in a way that no plan of this bundle does."
             raise CeremonyError("PLAN-BROKEN", what, state="Nothing was sent.")
+
+
+def _certificates_of(action: Action, bundle: VerifiedBundle) -> list[CertificateOfBundle]:
+    return [bundle.files[pin.path] for pin in (action.file, action.secondary) if pin and pin.path in bundle.files]
 
 
 def apply_plan(plan: Plan, bundle: VerifiedBundle, service: Service, receipts: Receipts, tell: Callable[[str], None]) -> Applied:

@@ -21,6 +21,7 @@ from ceremony.online.control_plane import MOST_CERTIFICATES
 from ceremony.online.data_plane import MOST_GROUPS
 from ceremony.online.depends import open_to
 from ceremony.online.groups import differences, settings_of
+from ceremony.online.revoked import revoked_groups
 from ceremony.online.world import Group, World, time_text
 from ceremony.pki.names import shown_text
 from ceremony.words import sha256_hex
@@ -133,12 +134,13 @@ def make_plan(
     """What has to be done so that the service holds what the bundle and the settings say.
 
     `enable` names disabled groups to enable again; `self_attest` the certificate that the operator vouches for in place of a
-    proof. Raises CeremonyError ONLINE-NAME, ONLINE-LIMIT, ONLINE-CLOCK, ONLINE-CERTIFICATE-DIFFERS, ONLINE-GROUP-DIFFERS, USAGE.
+    proof. Raises CeremonyError ONLINE-NAME, ONLINE-LIMIT, ONLINE-CLOCK, ONLINE-CERTIFICATE-DIFFERS, ONLINE-GROUP-DIFFERS,
+    ONLINE-REVOKED, USAGE.
     """
     planner = _Planner(bundle, config, world, frozenset(enable), self_attest)
     planner.refuse_unknown_names()
     actions = tuple(planner.actions())
-    notes = (*planner.notes, *_limits(world, actions), *_notes_on_world(world))
+    notes = (*planner.notes, *_limits(world, actions), *_notes_on_revoked(world, bundle), *_notes_on_world(world))
     return Plan(
         format=1,
         made_at=time_text(world.time),
@@ -164,7 +166,7 @@ class _Planner:
         self.notes: list[str] = []
 
     def refuse_unknown_names(self) -> None:
-        """Names that a person gave and that mean nothing here are mistakes."""
+        """Names that a person gave and that mean nothing here, or something that the root has revoked, are mistakes."""
         secondaries = self.config.groups.secondaries
         if self.self_attest not in (None, self.bundle.label):
             raise CeremonyError("USAGE", f"--self-attest {shown_text(str(self.self_attest))}: the root is called {self.bundle.label}.")
@@ -175,6 +177,9 @@ class _Planner:
         groups = self.bundle.intermediates.keys() - self.bundle.policies.keys()
         for name in sorted({*self.enable, *secondaries, *secondaries.values()} - groups):
             raise CeremonyError("USAGE", f"The bundle has no intermediate called {shown_text(name)}.", state="Nothing was sent.")
+        for name in sorted({*self.enable, *secondaries, *secondaries.values()}):
+            if revoked := self.bundle.revoked(self.bundle.intermediates[name].certificate.serial_number):
+                raise CeremonyError("ONLINE-REVOKED", f"The root has revoked {name}: {revoked.text}.", state="Nothing was sent.")
 
     def actions(self) -> Iterator[Action]:
         root = self._root()
@@ -186,12 +191,18 @@ class _Planner:
                 continue
             if certificate.certificate.not_valid_after_utc <= self.world.time:
                 self.notes.append(f"{name} has expired: no group is made or changed for it.")
+            elif revoked := self.bundle.revoked(certificate.certificate.serial_number):
+                self.notes.append(f"{name} is revoked by the root ({revoked.text}): no group is made, changed or enabled for it.")
             elif not will_be_verified:
                 self.notes.append(f"{name} waits: a group is made when the root is verified.")
             else:
                 yield self._group(name, certificate)
         for name, place in sorted(self.bundle.policies.items()):
-            yield self._activation(place, self.bundle.intermediates[name])
+            certificate = self.bundle.intermediates[name]
+            if revoked := self.bundle.revoked(certificate.certificate.serial_number):
+                self.notes.append(f"{name} is revoked by the root ({revoked.text}): the policy {place} is not activated with it.")
+            else:
+                yield self._activation(place, certificate)
 
     def _activation(self, place: str, certificate: CertificateOfBundle) -> Action:
         there = self.world.policy(place)
@@ -281,6 +292,11 @@ def _limits(world: World, actions: Collection[Action]) -> Iterator[str]:
             raise CeremonyError("ONLINE-LIMIT", told, state="Nothing was sent.")
         if there + more >= _WARN_AT * most:
             yield f"The service will hold {there + more} of at most {most} {what}."
+
+
+def _notes_on_revoked(world: World, bundle: VerifiedBundle) -> Iterator[str]:
+    for found in revoked_groups(world, bundle.crl):
+        yield f"{'DANGER: ' * found.group.is_enabled}the group {shown_text(found.group.group_id)}: {found.text}"
 
 
 def _notes_on_world(world: World) -> Iterator[str]:

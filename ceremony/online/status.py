@@ -12,7 +12,9 @@ from ceremony.online.data_plane import MOST_GROUPS
 from ceremony.online.depends import ends_of, groups_on, open_to
 from ceremony.online.groups import differences, settings_of
 from ceremony.online.receipts import Receipt
+from ceremony.online.revoked import revoked_groups
 from ceremony.online.world import Group, World, time_text
+from ceremony.pki.crl import Crl
 from ceremony.pki.names import shown_text
 
 SOON_DAYS = 90
@@ -80,10 +82,12 @@ def policies_in(receipts: Sequence[Receipt], config: OnlineConfig) -> list[str]:
     return list(places)
 
 
-def status_of(world: World, config: OnlineConfig, receipts: Sequence[Receipt]) -> Status:
-    """What the world is, compared with the settings and with what our receipts say we left."""
+def status_of(world: World, config: OnlineConfig, receipts: Sequence[Receipt], crl: Crl | None = None) -> Status:
+    """What the world is, compared with the settings, with what our receipts say we left, and with the root's CRL."""
     findings = [*_of_service(world), *_of_groups(world, config), *_of_certificates(world), *_since_receipts(world, config, receipts)]
     findings += _of_policies(world, _ours(receipts, config))
+    for found in revoked_groups(world, crl):
+        findings.append(Finding("danger" if found.group.is_enabled else "note", shown_text(found.group.group_id), found.text))
     order = ("danger", "drift", "note")
     return Status(
         service=shown_text(config.shown),

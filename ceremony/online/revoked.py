@@ -1,0 +1,55 @@
+"""Enrollment groups that stand on a certificate which the root has revoked.
+
+Azure is taken to ask for no CRL: only a disabled group keeps the devices of a revoked intermediate out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from ceremony.online.world import Group, World, held, table
+from ceremony.pki.crl import Crl
+from ceremony.pki.names import shown_text
+from ceremony.pki.revocation import Revoked
+
+_HELD_AT = ("primary", "secondary")
+
+
+@dataclass(frozen=True)
+class RevokedGroup:
+    """A group and the entry of the CRL that is about the certificate it holds."""
+
+    group: Group
+    entry: Revoked
+
+    @property
+    def text(self) -> str:
+        """What to do about it, for a person."""
+        name = shown_text(self.group.group_id)
+        what = f"its certificate is revoked by the root ({self.entry.text})"
+        if not self.group.is_enabled:
+            return f"{what}; the group is disabled, as it should be."
+        return f"{what}, and the group still lets devices in: disable it. `ceremony online disable {name}` does that."
+
+
+def revoked_groups(world: World, crl: Crl | None) -> Iterator[RevokedGroup]:
+    """The groups of which a certificate stands on this CRL. A serial is random and of 20 octets: it tells the certificate by itself."""
+    for group in world.groups:
+        entries = [crl.by_serial.get(_serial(group, place) or 0) for place in _HELD_AT] if crl else []
+        for entry in entries:
+            if entry is not None:
+                yield RevokedGroup(group, entry)
+                break
+
+
+def _serial(group: Group, place: str) -> int | None:
+    """The serial of the certificate itself where the service shows it, else as its `info` says (hex)."""
+    certificate = held(group.record, place)
+    pem = certificate.get("certificate")
+    try:
+        if isinstance(pem, str) and pem:
+            return x509.load_pem_x509_certificate(pem.encode()).serial_number
+        return int(str(table(certificate, "info").get("serialNumber", "")).replace(":", ""), 16)
+    except ValueError:
+        return None

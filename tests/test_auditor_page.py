@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ceremony import words
 from ceremony.activation.roster import roster_text, signature_holds
 from ceremony.activation.statements import OVERRIDE
+from tests.crossing import held_crl, test_verify_custody, test_verify_forged, test_verify_statements
 from tests.crossing import test_verify_activation as quorum
-from tests.crossing import test_verify_custody, test_verify_forged, test_verify_statements
 from tests.crossing.chaining import rechained
 from tests.crossing.forging import drop, insert_after, lines_where, put
 from tests.crossing.held_ceremony import HeldCeremony, later_ceremony, whole_ceremony
@@ -323,6 +323,23 @@ def test_a_certificate_of_another_key_is_found_by_openssl(held: HeldCeremony, tm
     bundle = written(forged.bundle_files(), tmp_path / "forged")
     assert page.main(str(bundle), fingerprint_of(bundle)) == 1
     assert f"{ALPHA}: openssl does not find it signed by this root" in capsys.readouterr().out
+
+
+def test_the_crl_is_the_roots_and_the_one_that_was_ordered_or_carried_over(
+    held: HeldCeremony, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = held_crl.crl_ceremony(tmp_path / "made", held, held_crl.REVOKE_ALPHA)
+    carried = held_crl.ceremony_without_crl(tmp_path / "carried", made, made.artifacts[held_crl.CRL])
+    newer = held_crl.crl_ceremony(tmp_path / "newer", made)
+    older = held_crl.ceremony_without_crl(tmp_path / "older", newer, made.artifacts[held_crl.CRL])
+    other_key = held_crl.crl_ceremony(tmp_path / "key", held, signed_by=ec.generate_private_key(ec.SECP384R1()))
+    unordered = made.forged()
+    drop("ordered", key="crl/1/confirm")(unordered)
+    for number, (ceremony, wrong) in enumerate(
+        [(made, set()), (carried, set()), (newer, set()), (older, {"certificates"}), (other_key, {"certificates"})]
+    ):
+        assert failed(written(ceremony.bundle_files(), tmp_path / str(number)), capsys) == wrong, number
+    assert "orders" in failed(written(unordered.bundle_files(), tmp_path / "unordered"), capsys)
 
 
 def test_a_second_certificate_in_a_file_is_no_certificate(held: HeldCeremony) -> None:

@@ -25,7 +25,7 @@ def outbound_medium(known: Known, bundle: int, people: tuple[str, str]) -> Gener
         seen = yield from _looked_at(known, f"outbound/{turn}", "outbox", _wrong_with_outbound, people)
         serial: str = seen["serial"]
         if not serial and known.rehearsal:
-            serial = f"REHEARSAL-{known.opened['ceremony'][:8]}-{bundle}"
+            serial = f"REHEARSAL-{known.opened['ceremony']}-{bundle}"
             yield Show(lines=(f"REHEARSAL: the system knows no serial of this medium; in place of the one on its label: {serial}",))
         elif not serial:
             serial, _ = yield from typed_twice(f"outbound/{turn}/serial", "The serial on the medium, or on its label", "medium", people)

@@ -97,7 +97,7 @@ def _held(
     rehearsed = prepared(script, directory, None, removed)
     session: Session
     with begun(
-        script, directory, site=Site(), inbox=out / "inbox", outbox=outbox, previous=None, removed=removed, rehearsed=rehearsed
+        script, directory, site=Site(), inbox=out / "inbox", outbox=outbox, previous=(), removed=removed, rehearsed=rehearsed
     ) as session:
 
         def between(face: "Face") -> "Face":

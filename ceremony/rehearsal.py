@@ -37,7 +37,7 @@ def _with_past(script: bytes, model: Script, directory: Path, rehearsed: Rehears
     outbox.mkdir(mode=0o700)
     first = dataclasses.replace(rehearsed, outbox=outbox)
     earlier = past_script(script, model)
-    with begun(earlier, past, site=Site(), inbox=None, outbox=None, previous=None, removed=removed, rehearsed=first) as session:
+    with begun(earlier, past, site=Site(), inbox=None, outbox=None, previous=(), removed=removed, rehearsed=first) as session:
         kinds = tuple(str(step.__struct_config__.tag) for step in session.script.steps)
         outcome = session.conduct(Unattended(Answers(answers=_put_away(model)), lambda said: None, kinds=kinds))
         serial = serial_in_use(session.transcript.lines)

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from ceremony.activation.arrangement import PIN_NAMES, WHICH
 from ceremony.activation.roster import is_example
 from ceremony.crossing.held_pins import BothPins
 from ceremony.crossing.ledger import activation_in
+from ceremony.crossing.previous import bundle_to_go_on_from, require_bundle
 from ceremony.crossing.verify import verify_bundle
 from ceremony.engine.conduct import Stopped, conduct
 from ceremony.engine.resume import last_announced, resume
@@ -29,6 +30,7 @@ from ceremony.room.rehearsal_credentials import made_up_credentials
 from ceremony.room.rehearsed import Rehearsed
 from ceremony.room.room import TokenRoom
 from ceremony.script import Script, read_script, script_digest
+from ceremony.steps.generate_root import GenerateRoot
 from ceremony.transcript import Line, Transcript, read_lines
 from ceremony.words import sha256_hex
 
@@ -129,20 +131,21 @@ def begun(
     site: Site,
     inbox: Path | None,
     outbox: Path | None,
-    previous: Path | None,
+    previous: Sequence[Path],
     removed: tuple[str, ...],
     credentials: Path | None = None,
     rehearsed: Rehearsed | None = None,
 ) -> Iterator[Session]:
     """A new ceremony in `directory`. `rehearsed` is what a rehearsal brings in place of site, previous bundle and credentials.
 
+    `previous` are bundles of earlier ceremonies, of which the last must be the one that the script names.
     Raises ScriptRefused and CeremonyError; MODULE-IS-SOFTWARE (exit 7) when a production run names a software token,
     CREDENTIAL-IS-EXAMPLE when its roster names one of the shipped scripts', MODULE-NOT-SOFTWARE when a rehearsal names another.
     """
     model = read_script(script)
     if rehearsed is None and site.module is None:
         raise CeremonyError("MODULE-NOT-NAMED", "No PKCS#11 module is named.", state="Nothing was begun.")
-    if model.previous and previous is None and rehearsed is None:
+    if model.previous and not previous and rehearsed is None:
         raise CeremonyError("PREVIOUS-MISSING", "The script starts from an earlier ceremony ([previous]).", state="Nothing was begun.")
     with CeremonyFolder.create(directory) as folder:
         room = _room(folder, model, site, (inbox, outbox, credentials), removed, rehearsed)
@@ -152,7 +155,8 @@ def begun(
                 _refuse_examples(model)
             folder.write("script.toml", script)
             folder.write("site.toml", site.octets)
-            facts = _taken_over(folder, model, rehearsed.previous if rehearsed else previous, rehearsal=rehearsed is not None)
+            before = [rehearsed.previous] if rehearsed and rehearsed.previous else previous
+            facts = _taken_over(folder, model, before, rehearsal=rehearsed is not None)
             with closing(Transcript(folder.transcript_path, now)) as transcript:
                 yield Session(folder, model, transcript, room, rehearsed is not None, facts, rehearsed.made_up if rehearsed else ())
         finally:
@@ -243,11 +247,15 @@ def _room(
     )  # fmt: skip
 
 
-def _taken_over(folder: CeremonyFolder, script: Script, bundle: Path | None, *, rehearsal: bool) -> dict[str, Any] | None:
+def _taken_over(folder: CeremonyFolder, script: Script, bundles: Sequence[Path], *, rehearsal: bool) -> dict[str, Any] | None:
     """Copies the previous bundle into the folder and verifies the copy against the fingerprint that the script names."""
     if script.previous is None:
         return None
-    assert bundle is not None  # noqa: S101 - looked at before the folder was made
+    if rehearsal:
+        bundle = bundles[0]
+    else:
+        makes_a_root = any(isinstance(step, GenerateRoot) for step in script.steps)
+        bundle = bundle_to_go_on_from(bundles, script.previous.fingerprint, None if makes_a_root else script.root)
     target = folder.path / "work" / "previous"
     if target.exists():
         shutil.rmtree(target)
@@ -257,6 +265,7 @@ def _taken_over(folder: CeremonyFolder, script: Script, bundle: Path | None, *, 
         raise CeremonyError(
             "PREVIOUS-REFUSED", f"The bundle {bundle} could not be copied: {failed}.", state="Nothing was begun."
         ) from failed
+    require_bundle(target)
     manifest_fingerprint = sha256_hex((target / "record" / "transcript.jsonl").read_bytes().splitlines(keepends=True)[-1])
     fingerprint = manifest_fingerprint if rehearsal else script.previous.fingerprint
     verdict = verify_bundle(target, fingerprint=fingerprint, render=reports_of_bundle)

@@ -31,6 +31,6 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     args.dir = directory
     rehearsed = prepared(script, directory, args.module, removed)
     with begun(
-        script, directory, site=Site(), inbox=args.inbox, outbox=args.outbox, previous=None, removed=removed, rehearsed=rehearsed
+        script, directory, site=Site(), inbox=args.inbox, outbox=args.outbox, previous=(), removed=removed, rehearsed=rehearsed
     ) as session:
         return held(session, plain=args.plain, answers=answers, alone=answers is not None)

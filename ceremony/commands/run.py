@@ -14,7 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("script", type=Path, metavar="SCRIPT")
     parser.add_argument("--dir", type=Path, required=True, help="folder of this ceremony; must be new or empty")
     parser.add_argument("--site", type=Path, help="site file: module, token serials, media")
-    parser.add_argument("--previous", type=Path, metavar="BUNDLE", help="the last bundle, for a script that starts from a root")
+    what = "the last bundle, for a script that starts from a root; may be given for each bundle there is, and the last is found"
+    parser.add_argument("--previous", type=Path, action="append", default=[], metavar="BUNDLE", help=what)
     parser.add_argument("--inbox", type=Path, help="where the inbound medium is mounted")
     parser.add_argument("--outbox", type=Path, help="where the outbound medium is mounted")
     parser.add_argument("--credentials", type=Path, metavar="DIR", help="where a person's own medium with the credential is mounted")

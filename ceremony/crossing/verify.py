@@ -18,6 +18,7 @@ from ceremony.crossing import checks_of_media as media
 from ceremony.crossing import checks_of_record as record
 from ceremony.crossing import checks_of_statements as statements
 from ceremony.crossing.bundle import CAPS, LEDGER, MANIFEST, REPORTS, SCRIPT, TRANSCRIPT, manifest_bytes, manifest_of
+from ceremony.crossing.chain import breaks_between, place_in_chain
 from ceremony.crossing.checks_of_activation import problems_with_activation
 from ceremony.crossing.checks_of_crl import problems_with_the_crl
 from ceremony.crossing.files import SUMS, problems_with_sums, read_tree
@@ -214,25 +215,12 @@ def _problems_with_previous(subject: Subject, previous: Path) -> Iterable[str]:
     if failed := [check for check in verdict.checks if not check.passed]:
         yield from (f"the previous bundle itself: {check.name}: {check.detail}" for check in failed)
         return
-    earlier = read_tree(previous, CAPS).files
-    if verdict.ceremony == subject.record.opened.ceremony:
-        yield from _problems_with_earlier(subject.files, earlier)
+    earlier = read_subject(read_tree(previous, CAPS).files)
+    if earlier.record.fingerprint != verdict.fingerprint:
+        yield "the previous bundle changed while it was read"
         return
-    named = subject.record.opened.previous
-    if named is None:
-        yield "the record names no previous ceremony, and this bundle is of another one"
-    elif (named.fingerprint, named.root_certificate_sha256) != (verdict.fingerprint, verdict.root_fingerprint):
-        yield "the record names another previous ceremony, or another root"
-    elif named.ledger_sha256 != sha256_hex(earlier[LEDGER]) or without_last(subject.files.get(LEDGER, b"")) != earlier[LEDGER]:
-        yield "the ledger does not go on from the previous ceremony's"
-
-
-def _problems_with_earlier(files: Mapping[str, bytes], earlier: Mapping[str, bytes]) -> Iterable[str]:
-    if not files[TRANSCRIPT].startswith(earlier[TRANSCRIPT]):
-        yield "the transcript of the earlier bundle is not the beginning of this one's"
-    for path in sorted(earlier.keys() - {SUMS, MANIFEST, TRANSCRIPT, LEDGER, *REPORTS}):
-        if files.get(path) != earlier[path]:
-            yield f"{path} is not what it was in the earlier bundle"
+    for found in breaks_between(place_in_chain(earlier), place_in_chain(subject)):
+        yield f"{found.kind}: {found.text}"
 
 
 _REPORT_DETAIL = {True: "not rendered again here", False: "rendered again and the same; a rendering, not evidence"}

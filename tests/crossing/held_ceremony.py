@@ -393,10 +393,15 @@ def second_session(ceremony: HeldCeremony) -> None:
     ceremony.seal("close")
 
 
+def going_on(previous: HeldCeremony) -> dict[str, Any]:
+    """How the next ceremony is made: a rehearsal after a rehearsal, on a module that is software."""
+    return {"previous": previous, "rehearsal": previous.rehearsal, "software": previous.rehearsal}
+
+
 def later_ceremony(folder: Path, previous: HeldCeremony) -> HeldCeremony:
     """A later ceremony on the same root: one more intermediate."""
     script = script_of(LATER_CEREMONY, ("gamma.1",), proof=False, previous=previous.fingerprint)
-    ceremony = HeldCeremony(folder, script, previous=previous)
+    ceremony = HeldCeremony(folder, script, **going_on(previous))
     ceremony.prepare()
     ceremony.use_root()
     ceremony.import_request({"gamma.1": new_csr("CN=gamma.1,O=Example")}, proof=False)

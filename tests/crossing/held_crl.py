@@ -19,7 +19,7 @@ from ceremony.pki.revocation import CrlProfile, Revoked, crl_profile, merged, nu
 from ceremony.pki.revoking import revocations
 from ceremony.words import sha256_hex
 from tests.crossing.chaining import DAY
-from tests.crossing.held_ceremony import HeldCeremony
+from tests.crossing.held_ceremony import HeldCeremony, going_on
 from tests.crossing.script_text import script_of
 
 CRL = "crl/example-root-g1.crl.pem"
@@ -37,7 +37,7 @@ def scripted(kinds: tuple[str, ...], previous: HeldCeremony | None, tables: str)
 def crl_ceremony(folder: Path, previous: HeldCeremony, revoke: str = "", **forged: Any) -> HeldCeremony:
     """A later ceremony that issues a CRL; `forged` is what `issue_crl` does otherwise."""
     tables = f"[crl]\nnext_update = {NEXT_UPDATE:%Y-%m-%dT%H:%M:%SZ}\n{revoke}"
-    ceremony = HeldCeremony(folder, scripted((*_START, "issue-crl", "close"), previous, tables), previous=previous)
+    ceremony = HeldCeremony(folder, scripted((*_START, "issue-crl", "close"), previous, tables), **going_on(previous))
     ceremony.prepare()
     ceremony.use_root()
     issue_crl(ceremony, **forged)

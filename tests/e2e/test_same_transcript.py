@@ -79,7 +79,7 @@ def through_the_app(folder: Path) -> None:
         site=Site(),
         inbox=None,
         outbox=None,
-        previous=None,
+        previous=(),
         removed=(),
         rehearsed=prepared(SCRIPT.read_bytes(), folder, None, ()),
     ) as session:

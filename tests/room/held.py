@@ -52,7 +52,7 @@ def _hooked(hook: Hook) -> Iterator[None]:
 def rehearsed(folder: Path, hook: Hook = lambda number, when: None, path: Path = SCRIPT) -> Outcome:
     """From an empty folder to the end."""
     script = path.read_bytes()
-    media = {"inbox": None, "outbox": None, "previous": None}
+    media: dict[str, Any] = {"inbox": None, "outbox": None, "previous": ()}
     rehearsal = prepared(script, folder, None, ())
     with _hooked(hook), begun(script, folder, site=Site(), **media, removed=(), rehearsed=rehearsal) as opened:
         return opened.conduct(unattended(path))

@@ -195,7 +195,7 @@ def test_a_rehearsal_is_refused_on_a_module_that_is_not_software_and_a_ceremony_
     from ceremony.session import begun
 
     script = FIRST_CEREMONY.read_bytes()
-    nothing: dict[str, Any] = {"inbox": None, "outbox": None, "previous": None, "removed": ()}
+    nothing: dict[str, Any] = {"inbox": None, "outbox": None, "previous": (), "removed": ()}
     site = Site(module=softhsm, environment=throw_away(tmp_path / "t"))
     with pytest.raises(CeremonyError) as refused, begun(script, tmp_path / "a", site=site, **nothing):
         pass

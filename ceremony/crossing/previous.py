@@ -1,0 +1,85 @@
+"""Which of the bundles that were given is the one to go on from, and why another is refused."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ceremony.crossing.artifacts import place_of
+from ceremony.crossing.bundle import CAPS, LEDGER, TRANSCRIPT
+from ceremony.crossing.chain import Place, place_in_chain
+from ceremony.crossing.files import read_tree
+from ceremony.crossing.history import history_of
+from ceremony.crossing.subject import Subject, read_subject
+from ceremony.errors import CeremonyError
+from ceremony.pki.names import name_text, parse_name, shown_text
+from ceremony.pki.profiles import RootTable
+
+_NOTHING = "Nothing was begun."
+
+
+def bundle_to_go_on_from(bundles: Sequence[Path], fingerprint: str, root: RootTable | None) -> Path:
+    """The one with the fingerprint that the script names (64 lower-case hex digits), which must be the last of all that were given.
+
+    `root` is the script's; None for a script that makes another root than the one it starts from. The bundle is not verified
+    here when it is the only one: its copy is, later. Raises CeremonyError PREVIOUS-MISSING, PREVIOUS-OLDER, PREVIOUS-OTHER-ROOT,
+    PREVIOUS-REFUSED.
+    """
+    for path in bundles:
+        require_bundle(path)
+    if len(bundles) > 1:
+        _require_one_chain(bundles)
+    places = {path: _place(path, root) for path in bundles}
+    named = next((path for path, place in places.items() if place.fingerprint == fingerprint), None)
+    for path, place in places.items():
+        if fingerprint in place.seals or (place.previous and place.previous.fingerprint == fingerprint):
+            what = f"The script starts from the fingerprint {fingerprint}, and the bundle {path} goes on from that: it is the newer one."
+            raise CeremonyError("PREVIOUS-OLDER", shown_text(what), state=_NOTHING)
+    if named is None:
+        found = "; ".join(f"{path} has {place.fingerprint}" for path, place in places.items())
+        what = f"The script starts from the fingerprint {fingerprint}; {found}."
+        raise CeremonyError("PREVIOUS-REFUSED", shown_text(what), state=_NOTHING)
+    if newer := next((path for path, place in places.items() if len(place.lineage) > len(places[named].lineage)), None):
+        what = f"The script starts from the bundle {named}, and the bundle {newer} is of a later ceremony of that chain."
+        raise CeremonyError("PREVIOUS-OLDER", shown_text(what), state=_NOTHING)
+    return named
+
+
+def require_bundle(path: Path) -> None:
+    """There is a bundle at `path`. Raises CeremonyError PREVIOUS-MISSING."""
+    missing = next((name for name in (TRANSCRIPT, LEDGER) if not (path / name).is_file()), None)
+    if missing:
+        what = f"{shown_text(str(path))} is no bundle of an earlier ceremony: it has no {missing}."
+        raise CeremonyError("PREVIOUS-MISSING", what, state=_NOTHING)
+
+
+def _place(path: Path, root: RootTable | None) -> Place:
+    try:
+        subject = read_subject(read_tree(path, CAPS).files)
+        place = place_in_chain(subject)
+    except CeremonyError as broken:
+        what = f"The bundle {shown_text(str(path))} can't be read: {broken.what}"
+        raise CeremonyError("PREVIOUS-REFUSED", what, state=_NOTHING) from broken
+    if place.rehearsal:
+        what = f"The bundle {shown_text(str(path))} is a rehearsal's, and this is none."
+        raise CeremonyError("PREVIOUS-REFUSED", what, state=_NOTHING)
+    if root is not None:
+        _require_root(path, subject, root)
+    return place
+
+
+def _require_root(path: Path, subject: Subject, root: RootTable) -> None:
+    found = subject.root
+    place = place_of(found.artifact.path) if found else None
+    holds = f"{place[1]} ({name_text(found.certificate.subject)})" if found and place else "none"
+    wanted = f"{root.label} ({name_text(parse_name(root.subject))})"
+    if holds != wanted:
+        what = f"The root of the bundle {path} is {holds}; the script's is {wanted}."
+        raise CeremonyError("PREVIOUS-OTHER-ROOT", shown_text(what), state=_NOTHING)
+
+
+def _require_one_chain(bundles: Sequence[Path]) -> None:
+    """A gap is no reason to refuse: whoever begins a ceremony need not have all bundles that ever were."""
+    for problem in history_of(bundles).problems:
+        if problem.kind == "other-root":
+            raise CeremonyError("PREVIOUS-OTHER-ROOT", f"Of the bundles given, {problem.text}.", state=_NOTHING)
+        if problem.kind != "gap":
+            raise CeremonyError("PREVIOUS-REFUSED", f"The bundles given are no chain: {problem.kind}: {problem.text}.", state=_NOTHING)

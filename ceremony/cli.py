@@ -30,6 +30,7 @@ COMMANDS: dict[str, Command] = {
     "export": Command("export", "write a sealed bundle once more, byte for byte"),
     "verify": Command("verify", "check a bundle: anyone, offline, without a token"),
     "history": Command("history", "draw the chain of ceremonies that bundles tell of, and verify it"),
+    "duties": Command("duties", "what must be done next for a root, and by when; as a calendar file too"),
     "report": Command("report", "the annotated script and evidence report of a folder or a bundle"),
     "doctor": Command("doctor", "is this machine, terminal, module and token fit, and what to do if not"),
     "tokens": Command("tokens", "the tokens that a module sees"),

@@ -16,6 +16,7 @@ from ceremony.errors import CeremonyError
 from ceremony.words import fingerprint_typed
 
 if TYPE_CHECKING:
+    from ceremony.crossing.duties import Duty
     from ceremony.pki.crl import Crl
 
 _RED, _PLAIN = "\x1b[1;31m", "\x1b[0m"
@@ -24,7 +25,7 @@ _RED, _PLAIN = "\x1b[1;31m", "\x1b[0m"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The service, and the receipts and the bundle to compare with."""
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--bundle", type=Path, metavar="BUNDLE", help="the newest bundle: its CRL is held against the groups")
+    parser.add_argument("--bundle", type=Path, metavar="BUNDLE", help="the newest bundle: its CRL against the groups, and its duties")
     parser.add_argument("--fingerprint", metavar="F", help="that bundle's fingerprint from paper: 64 hex digits or 32 words")
     add_receipts_argument(parser)
     add_service_arguments(parser)
@@ -35,14 +36,14 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     from ceremony.online.receipts import receipts_in
 
     config = config_of(args)
-    crl = _crl_of(args)
+    crl, duties = _told_by_bundle(args)
     receipts, torn = receipts_in(args.receipts)
     if not receipts:
         say(f"There are no receipts in {args.receipts}: what was changed since the last of them is not told.")
     with service_of(config) as service:
         from ceremony.online.status import policies_in, status_lines, status_of
 
-        status = status_of(service.observe(policies_in(receipts, config)), config, receipts, crl)
+        status = status_of(service.observe(policies_in(receipts, config)), config, receipts, crl, duties)
         lines = list(status_lines(status))
     if args.json:
         print_json({"format": 1, **msgspec.to_builtins(status)})
@@ -56,14 +57,15 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     return 0
 
 
-def _crl_of(args: argparse.Namespace) -> "Crl | None":
-    """The CRL of the bundle that was named, which is verified first (design, rule 16)."""
+def _told_by_bundle(args: argparse.Namespace) -> "tuple[Crl | None, tuple[Duty, ...]]":
+    """CRL and duties of the bundle that was named, which is verified first (design, rule 16)."""
+    from ceremony.crossing.duties import duties_of
     from ceremony.crossing.verified import verified_bundle
 
     if (args.bundle is None) != (args.fingerprint is None):
         raise CeremonyError("USAGE", "--bundle and --fingerprint go together.", state="Nothing was sent.")
     if args.bundle is None:
-        return None
+        return None, ()
     try:
         fingerprint = fingerprint_typed(args.fingerprint)
     except ValueError as why:
@@ -71,4 +73,4 @@ def _crl_of(args: argparse.Namespace) -> "Crl | None":
     crl = verified_bundle(args.bundle, fingerprint).crl
     if crl is None:
         say("The bundle holds no CRL: nothing is revoked in it.")
-    return crl
+    return crl, duties_of(args.bundle, fingerprint).duties

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from ceremony.crossing.duties import Duty, days_text
 from ceremony.online.clocks import difference_text
 from ceremony.online.config import OnlineConfig
 from ceremony.online.control_plane import MOST_CERTIFICATES, UploadedCertificate
@@ -74,6 +75,7 @@ class Status(msgspec.Struct, frozen=True):
     groups: tuple[GroupStatus, ...]
     findings: tuple[Finding, ...]
     policies: tuple[PolicyStatus, ...] = ()
+    duties: tuple[Duty, ...] = ()
 
 
 def policies_in(receipts: Sequence[Receipt], config: OnlineConfig) -> list[str]:
@@ -82,8 +84,10 @@ def policies_in(receipts: Sequence[Receipt], config: OnlineConfig) -> list[str]:
     return list(places)
 
 
-def status_of(world: World, config: OnlineConfig, receipts: Sequence[Receipt], crl: Crl | None = None) -> Status:
-    """What the world is, compared with the settings, with what our receipts say we left, and with the root's CRL."""
+def status_of(
+    world: World, config: OnlineConfig, receipts: Sequence[Receipt], crl: Crl | None = None, duties: tuple[Duty, ...] = ()
+) -> Status:
+    """What the world is, compared with the settings, with what our receipts say we left, and with the root's CRL; and what comes next."""
     findings = [*_of_service(world), *_of_groups(world, config), *_of_certificates(world), *_since_receipts(world, config, receipts)]
     findings += _of_policies(world, _ours(receipts, config))
     for found in revoked_groups(world, crl):
@@ -100,6 +104,7 @@ def status_of(world: World, config: OnlineConfig, receipts: Sequence[Receipt], c
             PolicyStatus(shown_text(found.place), shown_text(found.status), shown_text(found.thumbprint), *_until(world, found.not_after))
             for found in world.policies
         ),
+        duties=duties,
     )
 
 
@@ -118,6 +123,10 @@ def status_lines(status: Status) -> Iterator[str]:
         yield from ("", "Issuing CAs of Azure Device Registry (preview)")
         for found in status.policies:
             yield from (f"  {found.name}", f"      {found.state:24} {_end(found)}")
+    if status.duties:
+        yield from ("", "Next duties, by the bundle (`ceremony duties` says more)")
+        today = datetime.fromisoformat(status.time).date()
+        yield from (f"  {duty.date}  {days_text(duty.date, today):>12}  {duty.kind}: {duty.name}" for duty in status.duties)
     yield ""
     yield from (f"{finding.kind.upper()}: {finding.name}: {finding.text}" for finding in status.findings)
     wrong = sum(finding.kind != "note" for finding in status.findings)

@@ -4,8 +4,10 @@ import dataclasses
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from ceremony.crossing.duties import duties_of
 from ceremony.crossing.verified import VerifiedBundle, verified_bundle
 from ceremony.errors import CeremonyError
 from ceremony.online.apply import refuse_odd_actions
@@ -47,6 +49,19 @@ def test_an_enabled_group_of_a_revoked_intermediate_is_told_until_it_is_disabled
     ((kind, name, text),) = findings(held, *given)
     assert (kind, name) == ("note", "alpha.1") and "disabled, as it should be" in text
     assert "DANGER" not in held.run("plan", bundle, "--fingerprint", fingerprint).out
+
+
+def test_the_duties_that_the_bundle_tells_of_stand_in_the_status(held: HeldService) -> None:
+    held.settled()
+    bundle, fingerprint = crl_bundle(held)
+    given = ("--receipts", held.folder / "receipts.jsonl", "--bundle", bundle, "--fingerprint", fingerprint)
+    told = json.loads(held.run("status", "--json", *given).out)["duties"]
+    assert told == list(msgspec.to_builtins(duties_of(bundle, fingerprint).duties))
+    assert {"ceremony", "crl", "intermediate", "root"} <= {duty["kind"] for duty in told}
+    text = held.run("status", *given).out
+    assert all(f"  {duty['date']}  " in text and f"{duty['kind']}: {duty['name']}" in text for duty in told)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "Next duties" not in held.run("status", *given[:2]).out
 
 
 def test_the_serial_is_taken_from_the_service_s_own_words_where_it_shows_no_certificate(held: HeldService) -> None:

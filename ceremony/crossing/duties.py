@@ -121,7 +121,7 @@ def _duties(subject: Subject, ledger: Sequence[LedgerOfCeremony], device_life: i
         text = "The proof of possession ends: `ceremony online apply` takes it to the service before, unless the root is verified already."
         yield Duty("azure", _last_day(_end(entry)), name, text, f"proof {entry.serial}")
     waiting = sum(entry.state == "possibly-signed" and entry.serial not in revoked for entry in entries)
-    reasons = [*_crl_reason(crl.next_update if crl else None), *_reasons(roots, intermediates, device_life)]
+    reasons = [*_crl_reason(crl.next_update if crl else None), *_reasons(roots, intermediates, device_life, _longest(entries, device_life))]
     if reasons:
         yield _next_ceremony(reasons, sealed.date(), waiting)
 
@@ -131,7 +131,13 @@ def _crl_reason(next_update: str | None) -> Iterator[tuple[str, str]]:
         yield _before(dt.datetime.fromisoformat(next_update), 0), "a new CRL"
 
 
-def _reasons(roots: Sequence[Entry], intermediates: Sequence[Entry], device_life: int) -> Iterator[tuple[str, str]]:
+def _longest(entries: Sequence[Entry], device_life: int) -> int:
+    """How many days the longest of all intermediates was made for, whatever became of it; the devices' where there was none."""
+    made = [entry for entry in entries if entry.purpose == "intermediate"]
+    return max(((_end(entry) - dt.datetime.fromisoformat(entry.not_before)).days for entry in made), default=device_life)
+
+
+def _reasons(roots: Sequence[Entry], intermediates: Sequence[Entry], device_life: int, span: int) -> Iterator[tuple[str, str]]:
     """Days by which something must be replaced, and what. An intermediate NAME.2 has replaced NAME.1, as has a newer one of its name."""
     newest: dict[str, Entry] = {}
     for entry in intermediates:
@@ -140,7 +146,6 @@ def _reasons(roots: Sequence[Entry], intermediates: Sequence[Entry], device_life
             newest[family] = entry
     for entry in newest.values():
         yield _before(_end(entry), device_life), f"a successor of {_name(entry)}, under which a device still gets {device_life} days"
-    span = max(((_end(entry) - dt.datetime.fromisoformat(entry.not_before)).days for entry in intermediates), default=device_life)
     for entry in roots[-1:]:
         yield _before(_end(entry), span), f"a new root after {_name(entry)}: an intermediate of {span} days fits under it no longer"
 

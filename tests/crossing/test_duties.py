@@ -62,6 +62,8 @@ def test_a_crl_comes_first_what_is_revoked_is_no_duty_and_a_later_bundle_tells_o
         ("2031-11-18", "intermediate", "beta.1"),
     ]
     assert [duty for duty in days(told(revoking, tmp_path)) if duty[1] not in ("azure", "root")] == wanted
+    both = told(crl_ceremony(tmp_path / "both", first, REVOKE_ALPHA + REVOKE_ALPHA.replace("alpha", "beta")), tmp_path / "both-bundles")
+    assert "by 2041-10-24 a new root" in next(duty.text for duty in both.duties if duty.kind == "ceremony") and "beta" not in str(both)
     crl = revoking.artifacts["crl/example-root-g1.crl.pem"]
     later = ceremony_without_crl(tmp_path / "later", revoking, crl)
     assert [duty for duty in days(told(later, tmp_path / "bundles")) if duty[1] not in ("azure", "root")] == wanted

@@ -12,16 +12,20 @@ def found_in_memory(process_id: int, masked: bytes) -> int:
             if not rights.startswith("rw"):
                 continue
             start, end = (int(place, 16) for place in area.split("-"))
+            octets = bytearray(end - start)
             try:
                 memory.seek(start)
-                octets = memory.read(end - start)
+                memory.readinto(octets)
+                count += occurrences(octets, masked)
             except (OSError, OverflowError):
                 continue
-            count += occurrences(octets, masked)
+            finally:
+                # In the searching process a copy would stay in freed memory, for the next search to find.
+                octets[:] = bytes(len(octets))
     return count
 
 
-def occurrences(octets: bytes, masked: bytes) -> int:
+def occurrences(octets: bytes | bytearray, masked: bytes) -> int:
     first, second = masked[0] ^ 0x55, masked[1] ^ 0x55
     place, count = -1, 0
     while (place := octets.find(bytes([first, second]), place + 1)) >= 0:

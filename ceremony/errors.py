@@ -174,6 +174,7 @@ CODES: dict[str, Code] = {
     "TOKEN-NO-PAD": Code(_TOKEN, "The script says that PINs are typed on the token's own pad, and this token has none.", "Take a token with a pad, or a script whose [activation] is of another kind."),
     "TOKEN-HOLDS-OBJECTS": Code(_TOKEN, "A token that is to be adopted must hold nothing, and it does.", "Take another token, or have its vendor's tools clear it; this tool does not."),
     "ROOT-NOT-ON-TOKEN": Code(_TOKEN, "The token does not hold the key of this root.", "Put in the token that does; compare the serial with the report of the last ceremony."),
+    "KEY-CHANGED": Code(_TOKEN, "The root key on the token is not what the record says was made.", "Use the key for nothing. Abort, put the token away sealed, and find out who had it since; then a new root."),
     "SCRIPT-INVALID": Code(_USAGE, "The ceremony script says something that can't hold.", "Mend each place that is named, then `ceremony check SCRIPT`. The digest changes: have it approved anew."),
     "SCRIPT-UNREADABLE": Code(_USAGE, "The ceremony script could not be read.", "Check the path."),
     "NOT-BUILT": Code(_REFUSED, "This part of the design is not built in this version, and is not passed over.", "Leave it out, or use a version that has it."),

@@ -15,6 +15,7 @@ from ceremony.crossing.held_pins import BothPins
 from ceremony.crossing.record import Record, Signature
 from ceremony.crossing.revocations import IssuedCrl, Revocation, issued_in
 from ceremony.errors import CeremonyError
+from ceremony.pki.key_health import Value
 from ceremony.pki.names import name_text, shown_text
 from ceremony.pki.profiles import utc_text
 from ceremony.pki.revoking import Certified
@@ -61,7 +62,8 @@ class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
     `custody` is the last value of each thing that was put away, sorted by name; `media` are the serials of those that took a bundle,
     sorted; `activation` is how both PINs were held at that seal, in ceremonies that made one anew; `crl` the CRL it made, `revocations`
-    what that revokes for the first time. Each is left out where there is none.
+    what that revokes for the first time; `key_attributes` those of the root key as its making, or else the first look at it, read
+    them. Each is left out where there is none.
     """
 
     ceremony: str
@@ -75,6 +77,7 @@ class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     media: tuple[str, ...] = ()
     crl: IssuedCrl | None = None
     revocations: tuple[Revocation, ...] = ()
+    key_attributes: dict[str, Value] = {}
 
 
 class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,6 +135,7 @@ def ledger_of(lines: Sequence[Line], previous_ledger: bytes | None) -> bytes:
         media=tuple(sorted(media_taken(record))),
         crl=crl,
         revocations=revoked,
+        key_attributes=_key_attributes(record, earlier),
     )
     return write_ledger(Ledger(1, (*earlier, own)))
 
@@ -186,6 +190,25 @@ def activation_in(ledger: bytes) -> BothPins | None:
 def revocations_in(ceremonies: Sequence[LedgerOfCeremony]) -> list[Revocation]:
     """Everything that these ceremonies revoked, the oldest first."""
     return [revocation for ceremony in ceremonies for revocation in ceremony.revocations]
+
+
+def key_attributes_in(ceremonies: Sequence[LedgerOfCeremony], public_key_sha256: str) -> dict[str, Value]:
+    """What these ceremonies (the oldest first) first read of the key with this digest (hex, of DER SPKI); empty where none tells."""
+    return next(
+        (
+            dict(ceremony.key_attributes)
+            for ceremony in ceremonies
+            if ceremony.key_attributes and ceremony.root and ceremony.root.public_key_sha256 == public_key_sha256
+        ),
+        {},
+    )
+
+
+def _key_attributes(record: Record, earlier: Sequence[LedgerOfCeremony]) -> dict[str, Value]:
+    for _, key in (*record.keys_read("generate-key"), *record.keys_read("look-at-key")):
+        if not key_attributes_in(earlier, key.public_key_sha256):
+            return {name: now.value for name, now in key.attributes.items()}
+    return {}
 
 
 def last_crl(ceremonies: Sequence[LedgerOfCeremony]) -> IssuedCrl | None:

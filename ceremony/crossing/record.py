@@ -13,6 +13,7 @@ from ceremony.crossing.held_pins import BothPins
 from ceremony.crossing.physical import MediumTaken, PhysicalFact, Thing
 from ceremony.crossing.request import ProofRequest, ReceivedCsr, Sha256
 from ceremony.errors import CeremonyError
+from ceremony.pki.key_health import AttributeRead
 from ceremony.pki.names import shown_text
 from ceremony.transcript import Line
 from ceremony.words import sha256_hex
@@ -140,6 +141,13 @@ class KeyMade(msgspec.Struct, frozen=True):
     label: str
     public_key: str
     public_key_sha256: str
+
+
+class KeyRead(msgspec.Struct, frozen=True):
+    """The part of `generate-key` and `look-at-key` that is alike: a key on the token, its attributes as the module asserts them."""
+
+    public_key_sha256: Sha256
+    attributes: dict[str, AttributeRead] = {}
 
 
 class ReceivedRequest(msgspec.Struct, frozen=True):
@@ -309,6 +317,10 @@ class Record:
     def keys(self) -> list[KeyMade]:
         """The keys that were generated, in order."""
         return [data_as(KeyMade, line, value) for line, value in self.results("generate-key")]
+
+    def keys_read(self, verb: str) -> list[tuple[Line, KeyRead]]:
+        """The root's key as acts of this verb (`generate-key`, `look-at-key`) read it, in order."""
+        return [(line, data_as(KeyRead, line, value)) for line, value in self.results(verb)]
 
     def products(self, step: int | None) -> Products:
         """What the steps before this one had established."""

@@ -21,6 +21,7 @@ from ceremony.crossing.bundle import CAPS, LEDGER, MANIFEST, REPORTS, SCRIPT, TR
 from ceremony.crossing.chain import breaks_between, place_in_chain
 from ceremony.crossing.checks_of_activation import problems_with_activation
 from ceremony.crossing.checks_of_crl import problems_with_the_crl
+from ceremony.crossing.checks_of_keys import problems_with_keys
 from ceremony.crossing.files import SUMS, problems_with_sums, read_tree
 from ceremony.crossing.ledger import ledger_of, read_ledger, without_last
 from ceremony.crossing.private_keys import private_key_in
@@ -249,6 +250,7 @@ _CHECKS: tuple[tuple[str, Callable[[Subject], Iterable[str]], str], ...] = (
     ("intermediates", certificates.problems_with_intermediates, "signed by the root, by the script's profile, on the CSR's key"),
     ("proofs", certificates.problems_with_proofs, "signed by the root itself, on the code that came in"),
     ("crl", problems_with_the_crl, "its number goes up, no entry is lost, and each new one is the script's or a signature given up"),
+    ("keys", problems_with_keys, "where the root key was looked at on the token, it was as its making was recorded"),
     ("ledger", _problems_with_ledger, "made again from the record, the same"),
     ("rehearsal", record.problems_with_rehearsal, "said the same everywhere"),
 )

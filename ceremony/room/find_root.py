@@ -15,13 +15,18 @@ class FindRoot(Verb):
 
     def do(self, room: "TokenRoom", args: dict[str, Any], secret: AskSecret) -> dict[str, Any]:
         """Looks at each private key's public half."""
-        wanted = bytes.fromhex(args["public_key"])
-        for key_id in sorted({found.key_id for found in room.token.inventory() if found.object_class == "PRIVATE_KEY" and found.key_id}):
-            found = room.token.find_key(bytes.fromhex(key_id))
-            if found is not None and found.has_private and found.public_key_der == wanted:
-                info = room.token_info()
-                room.use(room.token, info.serial)
-                return {"label": found.label, "key_id": key_id, "token": info.facts()}
-        raise CeremonyError(
-            "ROOT-NOT-ON-TOKEN", "No private key on this token belongs to the root certificate.", state="The token is unchanged."
-        )
+        key_id, label = key_of(room, bytes.fromhex(args["public_key"]))
+        info = room.token_info()
+        room.use(room.token, info.serial)
+        return {"label": label, "key_id": key_id, "token": info.facts()}
+
+
+def key_of(room: "TokenRoom", public_key_der: bytes) -> tuple[str, str]:
+    """Id (hex) and label of the key pair with this public key (DER SPKI). Raises CeremonyError ROOT-NOT-ON-TOKEN."""
+    for key_id in sorted({found.key_id for found in room.token.inventory() if found.object_class == "PRIVATE_KEY" and found.key_id}):
+        found = room.token.find_key(bytes.fromhex(key_id))
+        if found is not None and found.has_private and found.public_key_der == public_key_der:
+            return key_id, found.label
+    raise CeremonyError(
+        "ROOT-NOT-ON-TOKEN", "No private key on this token belongs to the root certificate.", state="The token is unchanged."
+    )

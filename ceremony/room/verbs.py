@@ -8,6 +8,7 @@ from ceremony.room.find_root import FindRoot
 from ceremony.room.generate_key import GenerateKey
 from ceremony.room.import_request import ImportRequest
 from ceremony.room.initialise_token import FindBlankToken, InitialiseToken
+from ceremony.room.look_at_key import LookAtKey
 from ceremony.room.look_at_medium import LookAtMedium, TakeMedium
 from ceremony.room.make_bundle import MakeBundle
 from ceremony.room.proof_key import ProofKey
@@ -37,6 +38,7 @@ VERBS: dict[str, Verb] = {
     "serial-number": SerialNumber(),
     "generate-key": GenerateKey(),
     "find-root": FindRoot(),
+    "look-at-key": LookAtKey(),
     "read-previous": ReadPrevious(),
     "read-custody": ReadCustody(),
     "proof-key": ProofKey(),

@@ -6,6 +6,7 @@ from ceremony.steps.certify_root import CertifyRoot
 from ceremony.steps.change_activation import ChangeActivation
 from ceremony.steps.check_clock import CheckClock
 from ceremony.steps.check_machine import CheckMachine
+from ceremony.steps.check_token import CheckToken
 from ceremony.steps.close import Close
 from ceremony.steps.crossing import Crossing
 from ceremony.steps.generate_root import GenerateRoot
@@ -36,6 +37,7 @@ AnyStep = (
     | GenerateRoot
     | CertifyRoot
     | UseRoot
+    | CheckToken
     | ImportRequest
     | ProvePossession
     | SignIntermediates

@@ -63,6 +63,7 @@ class UseRoot(Step, frozen=True, tag="use-root"):
             "root_public_key_sha256": previous["root_public_key_sha256"],
             "root_key_id": key["key_id"],
             "root_key_label": key["label"],
+            "root_attributes": previous["root_attributes"],
             "root_certificate": previous["root_certificate"],
             "root_certificate_sha256": digest,
             "serials": previous["serials"],

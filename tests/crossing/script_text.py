@@ -27,6 +27,7 @@ extended_key_usage = ["clientAuth"]
 subject = "CN=*,O=Example"
 """
 _STEP = '\n[[steps]]\nkind = "{kind}"\ntitle = "{title}"\nactor = "{actor}"\nconfirm = ["witness-1"]\n'
+_OFFICERS = ("generate-root", "certify-root", "prove-possession", "sign-intermediates", "issue-crl", "use-root", "check-token")
 FIRST_SESSION = ("roll-call", "check-clock", "check-machine", "generate-root", "certify-root", "crossing")
 SECOND_SESSION = ("roll-call", "check-clock", "check-machine", "import-request", "prove-possession", "sign-intermediates", "close")
 LATER_CEREMONY = ("roll-call", "check-clock", "check-machine", "use-root", "import-request", "sign-intermediates", "close")
@@ -39,6 +40,6 @@ def script_of(kinds: tuple[str, ...], names: tuple[str, ...], *, proof: bool, pr
     text += '\n[[proofs]]\nservice = "example-dps"\ncertificate = "example-root-g1"\n' * proof
     for id, (name, role) in PEOPLE.items():
         text += f'\n[[participants]]\nid = "{id}"\nname = "{name}"\nrole = "{role}"\ncredential = "{credential(name)}"\n'
-    actors = dict.fromkeys(("generate-root", "certify-root", "prove-possession", "sign-intermediates", "issue-crl", "use-root"), "officer")
+    actors = dict.fromkeys(_OFFICERS, "officer")
     text += "".join(_STEP.format(kind=kind, title=f"Now {kind}", actor=actors.get(kind, "admin")) for kind in kinds)
     return text.encode()

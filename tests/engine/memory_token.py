@@ -21,6 +21,7 @@ class Pair:
     label: str
     private: ec.EllipticCurvePrivateKey
     has_public: bool = True
+    sensitive: bool = True
 
     @property
     def public_der(self) -> bytes:
@@ -214,12 +215,11 @@ class MemoryToken:
         pair.has_public = True
         self._changed("key pair")
         self._faults.raise_after("generate-key")
-        attributes = {"SENSITIVE": AttributeReading(value=True, wanted=True, verdict="as-wanted")}
         return GeneratedKey(
             label=label,
             key_id=key_id,
             public_key_der=pair.public_der,
-            attributes=attributes,
+            attributes=self.attributes(key_id),
             mechanism="CKM_EC_KEY_PAIR_GEN",
             profile="memory",
         )
@@ -233,6 +233,11 @@ class MemoryToken:
         return FoundKey(
             label=pair.label, has_private=True, has_public=pair.has_public, public_key_der=pair.public_der if pair.has_public else None
         )
+
+    def attributes(self, key_id: bytes) -> dict[str, AttributeReading]:
+        self._must_be_open()
+        sensitive = self.store.pairs[key_id.hex()].sensitive
+        return {"SENSITIVE": AttributeReading(value=sensitive, wanted=True, verdict="as-wanted" if sensitive else "differs")}
 
     def sign(self, key_id: bytes, algorithm: str, message: bytes) -> SignatureMade:
         self._must_be_open()

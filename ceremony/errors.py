@@ -175,6 +175,8 @@ CODES: dict[str, Code] = {
     "TOKEN-HOLDS-OBJECTS": Code(_TOKEN, "A token that is to be adopted must hold nothing, and it does.", "Take another token, or have its vendor's tools clear it; this tool does not."),
     "ROOT-NOT-ON-TOKEN": Code(_TOKEN, "The token does not hold the key of this root.", "Put in the token that does; compare the serial with the report of the last ceremony."),
     "KEY-CHANGED": Code(_TOKEN, "The root key on the token is not what the record says was made.", "Use the key for nothing. Abort, put the token away sealed, and find out who had it since; then a new root."),
+    "KEY-STILL-NEEDED": Code(_REFUSED, "A root's key is not destroyed while certificates under it live or no other root is there.", "Wait until they have ended, revoke them, or roll over first. Or have a script approved that says `end_of_life = true`."),
+    "KEY-NOT-DESTROYED": Code(_TOKEN, "After a destruction the token does not hold what it should.", "Trust nothing on the token. Abort, put it away sealed, and have it destroyed bodily before witnesses; tell the auditor."),
     "SCRIPT-INVALID": Code(_USAGE, "The ceremony script says something that can't hold.", "Mend each place that is named, then `ceremony check SCRIPT`. The digest changes: have it approved anew."),
     "SCRIPT-UNREADABLE": Code(_USAGE, "The ceremony script could not be read.", "Check the path."),
     "NOT-BUILT": Code(_REFUSED, "This part of the design is not built in this version, and is not passed over.", "Leave it out, or use a version that has it."),

@@ -154,7 +154,7 @@ def problems_with_orders(subject: Subject) -> Iterator[str]:
             yield f"{len(items)} signatures under one order; the script allows {subject.script.max_batch}"
         first = batch[0].line
         ordered = [answer for line, answer in answers if line.step == first.step and line.seq < first.seq and answer.digest == digest]
-        if not _ordered_by_two(subject, first, digest, ordered):
+        if not ordered_by_two(subject, first, digest, ordered):
             names = ", ".join(item.name for item in items)
             yield f"the signature of {names} (line {first.seq}) has no order and confirmation by two people of its step over its digest"
     yield from _problems_with_second_orders(subject, answers)
@@ -178,7 +178,7 @@ def _problems_with_second_orders(subject: Subject, answers: list[tuple[Line, Ans
                 for other, answer in answers
                 if signature.line.seq < other.seq < line.seq and answer.digest == digest and answer.key.startswith(f"{recovered.key}/")
             ]
-            if not _ordered_by_two(subject, line, digest, ordered):
+            if not ordered_by_two(subject, line, digest, ordered):
                 yield f"the second signature of {signature.name} (line {line.seq}) has no new order by two people"
     for signature in subject.record.signatures:
         if signature.made is None:
@@ -187,7 +187,7 @@ def _problems_with_second_orders(subject: Subject, answers: list[tuple[Line, Ans
             yield f"the record differs in whether the signature of {signature.name} (line {signature.line.seq}) was given up"
 
 
-def _ordered_by_two(subject: Subject, line: Line, digest: str, ordered: Iterable[Answered]) -> bool:
+def ordered_by_two(subject: Subject, line: Line, digest: str, ordered: Iterable[Answered]) -> bool:
     """Whether the first four words were typed by one person of the step, and the next four by another."""
     steps = dict(enumerate(subject.script.steps, 1))
     step = steps.get(line.step or 0)

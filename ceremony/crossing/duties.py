@@ -122,7 +122,9 @@ def _duties(subject: Subject, ledger: Sequence[LedgerOfCeremony], device_life: i
         yield Duty("azure", _last_day(_end(entry)), name, text, f"proof {entry.serial}")
     waiting = sum(entry.state == "possibly-signed" and entry.serial not in revoked for entry in entries)
     reasons = [*_crl_reason(crl.next_update if crl else None), *_reasons(roots, intermediates, device_life, _longest(entries, device_life))]
-    if reasons:
+    gone = {key.public_key_sha256 for ceremony in ledger for key in ceremony.destroyed}
+    # What a destroyed key leaves behind ends by itself: no ceremony can replace it under this root.
+    if reasons and any(ceremony.root and ceremony.root.public_key_sha256 not in gone for ceremony in ledger):
         yield _next_ceremony(reasons, sealed.date(), waiting)
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from ceremony.canonical import NotCanonical, canonical_json, parse_json
 from ceremony.crossing.artifacts import place_of, public_key_der, read_to_be_signed
+from ceremony.crossing.destroyed import Destroyed, destructions_in
 from ceremony.crossing.held_pins import BothPins
 from ceremony.crossing.record import Record, Signature
 from ceremony.crossing.revocations import IssuedCrl, Revocation, issued_in
@@ -63,7 +64,7 @@ class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     `custody` is the last value of each thing that was put away, sorted by name; `media` are the serials of those that took a bundle,
     sorted; `activation` is how both PINs were held at that seal, in ceremonies that made one anew; `crl` the CRL it made, `revocations`
     what that revokes for the first time; `key_attributes` those of the root key as its making, or else the first look at it, read
-    them. Each is left out where there is none.
+    them; `destroyed` are the root keys that it destroyed on a token. Each is left out where there is none.
     """
 
     ceremony: str
@@ -78,6 +79,7 @@ class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     crl: IssuedCrl | None = None
     revocations: tuple[Revocation, ...] = ()
     key_attributes: dict[str, Value] = {}
+    destroyed: tuple[Destroyed, ...] = ()
 
 
 class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,6 +138,7 @@ def ledger_of(lines: Sequence[Line], previous_ledger: bytes | None) -> bytes:
         crl=crl,
         revocations=revoked,
         key_attributes=_key_attributes(record, earlier),
+        destroyed=tuple(destruction.key for destruction in destructions_in(record)),
     )
     return write_ledger(Ledger(1, (*earlier, own)))
 
@@ -204,6 +207,18 @@ def key_attributes_in(ceremonies: Sequence[LedgerOfCeremony], public_key_sha256:
     )
 
 
+def other_roots(ceremonies: Sequence[LedgerOfCeremony], public_key_sha256: str) -> list[str]:
+    """The labels of the roots of these ceremonies with another key than this (hex, of DER SPKI) that is not destroyed, sorted."""
+    gone = {public_key_sha256, *(key.public_key_sha256 for ceremony in ceremonies for key in ceremony.destroyed)}
+    return sorted({ceremony.root.label for ceremony in ceremonies if ceremony.root and ceremony.root.public_key_sha256 not in gone})
+
+
+def of_other_roots(ceremonies: Sequence[LedgerOfCeremony], public_key_sha256: str) -> list[str]:
+    """The serials of the certificates that ceremonies of another root made, sorted."""
+    others = [ceremony for ceremony in ceremonies if ceremony.root and ceremony.root.public_key_sha256 != public_key_sha256]
+    return sorted(entry.serial for ceremony in others for entry in ceremony.entries)
+
+
 def _key_attributes(record: Record, earlier: Sequence[LedgerOfCeremony]) -> dict[str, Value]:
     for _, key in (*record.keys_read("generate-key"), *record.keys_read("look-at-key")):
         if not key_attributes_in(earlier, key.public_key_sha256):
@@ -227,6 +242,7 @@ def certified_in(ceremonies: Sequence[LedgerOfCeremony]) -> list[Certified]:
             name=place[1] if entry.path and (place := place_of(entry.path)) and place[0] == "intermediate-certificate" else None,
             possibly=entry.state == "possibly-signed",
             revoked=revoked.get(entry.serial),
+            not_after=entry.not_after,
         )
         for ceremony in ceremonies
         for entry in ceremony.entries

@@ -48,7 +48,7 @@ class ScriptItem(msgspec.Struct, frozen=True):
 
 class ScriptStep(msgspec.Struct, frozen=True):
     """A step of the script. `facts` and `custody` are those of `record`, `count` and `items` those of `inventory`, `which` that of
-    `change-activation`."""
+    `change-activation`, `end_of_life` that of `destroy-key`."""
 
     kind: str
     title: str
@@ -59,6 +59,7 @@ class ScriptStep(msgspec.Struct, frozen=True):
     count: str = ""
     items: tuple[ScriptItem, ...] = ()
     which: str | None = None
+    end_of_life: bool = False
 
 
 class ScriptIntermediate(msgspec.Struct, frozen=True):

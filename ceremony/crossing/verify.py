@@ -250,7 +250,11 @@ _CHECKS: tuple[tuple[str, Callable[[Subject], Iterable[str]], str], ...] = (
     ("intermediates", certificates.problems_with_intermediates, "signed by the root, by the script's profile, on the CSR's key"),
     ("proofs", certificates.problems_with_proofs, "signed by the root itself, on the code that came in"),
     ("crl", problems_with_the_crl, "its number goes up, no entry is lost, and each new one is the script's or a signature given up"),
-    ("keys", problems_with_keys, "where the root key was looked at on the token, it was as its making was recorded"),
+    (
+        "keys",
+        problems_with_keys,
+        "looked at, the root key was as made; destroyed only by two, and when nothing needed it or its end was approved",
+    ),
     ("ledger", _problems_with_ledger, "made again from the record, the same"),
     ("rehearsal", record.problems_with_rehearsal, "said the same everywhere"),
 )

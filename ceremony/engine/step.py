@@ -210,7 +210,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
 
     token: Literal["blank", "ready"] = "blank"
     changed_pins: frozenset[str] = frozenset()
-    root: Literal["absent", "present", "generated", "certified"] = "absent"
+    root: Literal["absent", "present", "generated", "certified", "destroyed"] = "absent"
     requests: bool = False
     proofs: frozenset[str] = frozenset()
     intermediates: frozenset[str] = frozenset()

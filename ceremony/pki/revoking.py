@@ -38,7 +38,7 @@ class RevokeTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 class Certified:
     """A certificate that the root has signed, or may have: `name` of an intermediate, else None; `revoked` says how, if it is.
 
-    `possibly` says that its signature was given up: nobody has it, and it may exist.
+    `possibly` says that its signature was given up: nobody has it, and it may exist. `not_after` is its end (UTC), "" where not told.
     """
 
     serial: str
@@ -47,6 +47,7 @@ class Certified:
     name: str | None
     possibly: bool
     revoked: str | None = None
+    not_after: str = ""
 
 
 def problems_with_revoke(

@@ -102,6 +102,8 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]] = {
     "serial-number": lambda value, args: f"Serial number {value.get('serial')}",
     "generate-key": lambda value, args: f"Key {value.get('label')} made on the token by {value.get('mechanism')}",
     "look-at-key": lambda value, args: f"Key {value.get('label')} looked at on the token, {len(value.get('objects') or ())} objects there",
+    "destroy-key": lambda value, args: f"Key {args.get('label')} DESTROYED on the token" + ", gone before" * (not value.get("was_there")),
+    "list-objects": lambda value, args: f"{len(value.get('objects') or ())} objects on the token",
     "proof-key": lambda value, args: "A key for the proof made in memory, to be dropped",
     "store": lambda value, args: f"Bytes to be signed stored, SHA-256 {str(value.get('sha256'))[:_FIRST_DIGITS]}\u2026",
     "sign": _signed,

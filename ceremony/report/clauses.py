@@ -251,8 +251,8 @@ CLAUSES: tuple[Clause, ...] = (
     Clause(
         "CSBR 6.3.2, WT 4.6, BR 5.4.1",
         "A key is destroyed by two people in trusted roles, for a reason, and an inventory confirms it.",
-        "Nothing yet.",
-        lambda record: (),
-        "`destroy-key` is not built.",
+        "Refuses it while the key is needed; two people order it over the key's digest, one types why; lists the token before and after.",
+        lambda record: [*intents(record, "destroy-key"), *outcomes(record, "destroy-key"), *outcomes(record, "list-objects")],
+        "Copies that a vendor's tool made are destroyed by that tool, or in a ceremony of their own.",
     ),
 )

@@ -4,6 +4,7 @@ from ceremony.room.adopt_token import AdoptToken
 from ceremony.room.change_activation import ChangeActivation
 from ceremony.room.check_machine import CheckMachine
 from ceremony.room.copy_out import CopyOut
+from ceremony.room.destroy_key import DestroyKey, ListObjects
 from ceremony.room.find_root import FindRoot
 from ceremony.room.generate_key import GenerateKey
 from ceremony.room.import_request import ImportRequest
@@ -39,6 +40,8 @@ VERBS: dict[str, Verb] = {
     "generate-key": GenerateKey(),
     "find-root": FindRoot(),
     "look-at-key": LookAtKey(),
+    "destroy-key": DestroyKey(),
+    "list-objects": ListObjects(),
     "read-previous": ReadPrevious(),
     "read-custody": ReadCustody(),
     "proof-key": ProofKey(),

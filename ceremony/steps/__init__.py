@@ -9,6 +9,7 @@ from ceremony.steps.check_machine import CheckMachine
 from ceremony.steps.check_token import CheckToken
 from ceremony.steps.close import Close
 from ceremony.steps.crossing import Crossing
+from ceremony.steps.destroy_key import DestroyKey
 from ceremony.steps.generate_root import GenerateRoot
 from ceremony.steps.import_request import ImportRequest
 from ceremony.steps.initialise_token import InitialiseToken
@@ -38,6 +39,7 @@ AnyStep = (
     | CertifyRoot
     | UseRoot
     | CheckToken
+    | DestroyKey
     | ImportRequest
     | ProvePossession
     | SignIntermediates
@@ -46,5 +48,5 @@ AnyStep = (
     | Close
 )
 
-NOT_BUILT = ("wipe-token", "prove-backup", "capture-hsm-log", "destroy-key")
+NOT_BUILT = ("wipe-token", "prove-backup", "capture-hsm-log")
 """Kinds of the design that this version does not have yet; a script that names one is refused (exit 7)."""

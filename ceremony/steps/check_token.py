@@ -28,7 +28,7 @@ class CheckToken(Step, frozen=True, tag="check-token"):
         """A root of an earlier ceremony, taken up; an open token; a checked machine."""
         if script.world.root != "present":
             yield "the root is made in this ceremony, where its attributes are read anyway; this is for a later one"
-        elif world.root != "certified":
+        elif world.root == "present":
             yield "the root of the last bundle is not taken up yet: use-root must come before"
         yield from root_use_requires(world)
 

@@ -68,6 +68,8 @@ class GenerateRoot(Step, frozen=True, tag="generate-root"):
 
 def root_use_requires(world: World) -> Iterable[str]:
     """What every step that makes or uses the root demands of the world (design, rules 6, 9 and 12)."""
+    if world.root == "destroyed":
+        yield "the root's key is destroyed"
     if not world.roll_called:
         yield "no roll-call since the start of the session"
     if not world.clock_checked:

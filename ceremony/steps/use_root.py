@@ -64,6 +64,8 @@ class UseRoot(Step, frozen=True, tag="use-root"):
             "root_key_id": key["key_id"],
             "root_key_label": key["label"],
             "root_attributes": previous["root_attributes"],
+            "other_roots": previous["other_roots"],
+            "of_other_roots": previous["of_other_roots"],
             "root_certificate": previous["root_certificate"],
             "root_certificate_sha256": digest,
             "serials": previous["serials"],

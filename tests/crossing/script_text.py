@@ -27,7 +27,10 @@ extended_key_usage = ["clientAuth"]
 subject = "CN=*,O=Example"
 """
 _STEP = '\n[[steps]]\nkind = "{kind}"\ntitle = "{title}"\nactor = "{actor}"\nconfirm = ["witness-1"]\n'
-_OFFICERS = ("generate-root", "certify-root", "prove-possession", "sign-intermediates", "issue-crl", "use-root", "check-token")
+_OFFICERS = (
+    *("generate-root", "certify-root", "prove-possession", "sign-intermediates"),
+    *("issue-crl", "use-root", "check-token", "destroy-key"),
+)
 FIRST_SESSION = ("roll-call", "check-clock", "check-machine", "generate-root", "certify-root", "crossing")
 SECOND_SESSION = ("roll-call", "check-clock", "check-machine", "import-request", "prove-possession", "sign-intermediates", "close")
 LATER_CEREMONY = ("roll-call", "check-clock", "check-machine", "use-root", "import-request", "sign-intermediates", "close")

@@ -29,7 +29,7 @@ INTERMEDIATE_EXTENSIONS = ROOT_EXTENSIONS.replace("pathlen:1", "pathlen:0").repl
 
 def test_every_shipped_script_is_run_here() -> None:
     first, later = {"first-ceremony", "quorum-ceremony", "root-generation"}, {"proof-of-possession", "sign-intermediates"}
-    later |= {"issue-crl", "revoke-intermediate", "check-token"}
+    later |= {"issue-crl", "revoke-intermediate", "check-token", "destroy-key"}
     assert set(names()) == first | later | {"reshare", "recover-quorum", "sign-azure-issuing-ca"}
     assert all(SCRIPTS.joinpath(f"{name}.answers.toml").exists() for name in names())
 
@@ -174,6 +174,7 @@ def test_pins_in_shares_from_paper_to_the_ledger(tmp_path: Path) -> None:
         ("issue-crl", {CRL}),
         ("revoke-intermediate", {CRL}),
         ("check-token", set()),
+        ("destroy-key", {CRL}),
     ],
 )
 def test_a_later_ceremony_goes_on_from_the_root_of_an_earlier_one(name: str, made: set[str], tmp_path: Path) -> None:

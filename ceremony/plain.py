@@ -81,7 +81,7 @@ class Plain:
             return interrupt
         self._asked = ask
         self._lines("", *(["THIS IS THE ORDER TO SIGN."] if ask.order else []))
-        self._lines(f"{person(ask.by, self._people)}: {ask.text}", instruction(ask))
+        self._lines(f"{person(ask.by, self._people, ask.name)}: {ask.text}", instruction(ask))
         while True:
             typed = self._line("ORDER> " if ask.order else "> ")
             if isinstance(typed, Interrupt):

@@ -16,9 +16,10 @@ LONGEST_FOUR = 2 * sum(max(len(words_of(bytes([byte, byte]))[place]) for byte in
 """Characters of the longest four words that a digest can have."""
 
 
-def person(participant: str, people: People) -> str:
-    """Name and role of a participant; the id itself when nobody is known by it."""
+def person(participant: str, people: People, called: str = "") -> str:
+    """Name and role of a participant; the id itself when nobody is known by it. `called`: by this name today (see Ask)."""
     name, role = people.get(participant, (participant, ""))
+    name = called or name
     return f"{name} ({role})" if role else name
 
 

@@ -307,11 +307,11 @@ def confirmations(b):
     for line in b.of("confirmed", "ordered"):
         answer = line.step, *(line.data[name] for name in ("by", "key", "value", "digest"))
         answers.setdefault(answer, line.seq)
-        called = b.products(line.step).get("people", {}).get(line.data["by"], line.data)
-        if (called["name"], called["role"], line.actor) != (line.data["name"], line.data["role"], line.data["by"]):
+        called = b.products(line.step + (b.steps[line.step]["kind"] == "roll-call")).get("people", {}).get(line.data["by"], line.data)
+        name = line.data["name"] if line.data["key"].startswith(("who/", "again/")) else called["name"]  # not named yet
+        if (name, called["role"], line.actor) != (line.data["name"], line.data["role"], line.data["by"]):
             yield f"line {line.seq}: {line.data['name']} ({line.data['role']}) was not called as such"
-        if line.type == "ordered" and line.data["by"] != b.steps[line.step]["actor"]:
-            wanted.add(answer[:3])
+        wanted |= {answer[:3]} if line.type == "ordered" and line.data["by"] != b.steps[line.step]["actor"] else set()
     for number in {line.step for line in b.finished}:
         by = (b.steps[number].get("confirm") or [""])[0]
         wanted |= {(number, by, key + by * key.endswith("/")) for key in BACKED.get(b.steps[number]["kind"], ())}

@@ -89,16 +89,31 @@ def problems_with_intents(subject: Subject) -> Iterator[str]:
             yield f"line {line.seq} is the result of an act that no line intends"
 
 
+_CALLING = ("who/", "again/")
+"""Questions of a roll-call whose answers may come before it is said who gives them."""
+
+
 def problems_with_people(subject: Subject) -> Iterator[str]:
     """Every answer is from a participant of the script, under the name and in the role that the roll-call gave them."""
     places = {person.id: person for person in subject.script.participants}
     for line in subject.record.of_type("confirmed", "ordered"):
         answer = data_as(Answered, line)
-        place, present = places.get(answer.by), subject.record.products(line.step).people.get(answer.by)
+        place, named = places.get(answer.by), _names_called(subject, line, answer)
         if place is None or line.actor != answer.by:
             yield f"line {line.seq} is the answer of {answer.by}, and stands in the name of {line.actor}"
-        elif answer.role != place.role or answer.name not in ((present.name,) if present else place.credentials):
+        elif answer.role != place.role or answer.name not in (named or place.credentials):
             yield f"line {line.seq} is the answer of {answer.name} ({answer.role}), who was not called as such"
+
+
+def _names_called(subject: Subject, line: Line, answer: Answered) -> set[str]:
+    """What whoever answers was called by; in a roll-call the new name, where it was said already. Empty when nobody had called them."""
+    steps, step = subject.script.steps, line.step or 0
+    calls_the_roll = 0 < step <= len(steps) and steps[step - 1].kind == "roll-call"
+    before = subject.record.products(line.step).people.get(answer.by)
+    called = subject.record.products(step + 1).people.get(answer.by) if calls_the_roll else None
+    if called is None or before is None and answer.key.startswith(_CALLING):
+        return {before.name} if before else set()
+    return {called.name, before.name} if before and answer.key.startswith(_CALLING) else {called.name}
 
 
 def problems_with_resumptions(subject: Subject) -> Iterator[str]:

@@ -172,7 +172,7 @@ class Session:
             "text": ask.text,
             "value": value,
             "by": ask.by,
-            "name": person.name,
+            "name": ask.name or person.name,
             "role": person.role,
             "digest": ask.digest,
         }
@@ -189,7 +189,7 @@ class Session:
             except CeremonyError as failed:
                 self._pause_for(failed)
             if isinstance(reply, Interrupt):
-                self._interrupted(reply, ask.by)
+                self._interrupted(reply, ask.by, ask.name)
                 continue
             problem = problem_with(ask, reply.value)
             if problem is None:
@@ -212,17 +212,17 @@ class Session:
                 return reply
             self._interrupted(reply, secret.by)
 
-    def _interrupted(self, interrupt: Interrupt, by: str) -> None:
-        """Records a deviation, and returns to ask again. Raises Interrupted for all else."""
+    def _interrupted(self, interrupt: Interrupt, by: str, name: str = "") -> None:
+        """Records a deviation, and returns to ask again; `name` is that of `by`, see Ask. Raises Interrupted for all else."""
         if interrupt.kind != "deviation":
             raise Interrupted(interrupt)
         if problem := problem_with_text(interrupt.text, least=1):
             self.face.tell(Notice(kind="error", lines=(problem,)))
             return
         who = interrupt.by if any(participant.id == interrupt.by for participant in self._script.participants) else by
-        person = self.known.person(who)
+        reported_by = {"id": who, "name": (name if who == by else "") or self.known.person(who).name}
         text = interrupt.text.strip()
-        self.append("deviation", {"class": "note", "text": text, "by": [{"id": who, "name": person.name}]}, actor=who)
+        self.append("deviation", {"class": "note", "text": text, "by": [reported_by]}, actor=who)
         self.face.tell(Notice(kind="info", lines=("Deviation recorded: " + text,)))
 
     def decide(self, error: CeremonyError) -> bool:

@@ -20,11 +20,13 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     a physical fact (ceremony.custody) where one is named. When `blind`, the screen must not show `accept`: it
     stands on paper; nor does it keep what was answered, which another person types as well. `order` marks the
     deliberate command to sign. `qr` is a text that the face draws as QR codes; of it the record holds `digest` alone.
+    `name` is who answers, where this very step called them; else the last roll-call says it.
     """
 
     key: str
     text: str
     by: str
+    name: str = ""
     shown: tuple[str, ...] = ()
     digest: str | None = None
     accept: str | None = None

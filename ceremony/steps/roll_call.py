@@ -40,16 +40,17 @@ class RollCall(Step, frozen=True, tag="roll-call"):
             turn += 1
             shown = tuple(missing.lines())
             yield Show(lines=shown)
-            yield Ask(key=f"again/{turn}", text="Call the roll again?", by=self.actor, shown=shown, accept="again")
+            leader = people[self.actor].name
+            yield Ask(key=f"again/{turn}", text="Call the roll again?", by=self.actor, name=leader, shown=shown, accept="again")
         for id, person in people.items():
             standing_in = f"{person.name}, who stands in: " if person.stands_in else ""
             text = f"{standing_in}Are you here, in this role?"
-            yield Ask(key=f"present/{id}", text=text, by=id, accept="present")
+            yield Ask(key=f"present/{id}", text=text, by=id, name=person.name, accept="present")
         for id, person in people.items():
             # Nobody says it of themselves.
             by = self.actor if id != self.actor else next((other for other in people if other != id), id)
             text = f"How was {person.name} ({person.role}) identified?"
-            yield Ask(key=f"identified/{id}", text=text, by=by, choices=IDENTIFIED)
+            yield Ask(key=f"identified/{id}", text=text, by=by, name=people[by].name, choices=IDENTIFIED)
         return {"people": {id: msgspec.to_builtins(person) for id, person in people.items()}}
 
     def _called(self, script: Any, needed: set[str], key: str) -> Generator[Request, Any, dict[str, Person]]:
@@ -57,7 +58,9 @@ class RollCall(Step, frozen=True, tag="roll-call"):
         for participant in script.participants:
             choices = [entry.name for entry in participant.everyone] + [ABSENT] * (participant.id not in needed)
             text = f"Who is here as {participant.role} ({participant.id})?"
-            name = yield Ask(key=f"{key}/{participant.id}", text=text, by=self.actor, choices=tuple(choices))
+            # Who calls the roll has the name that was called, from then on.
+            caller = people[self.actor].name if self.actor in people else ""
+            name = yield Ask(key=f"{key}/{participant.id}", text=text, by=self.actor, name=caller, choices=tuple(choices))
             if name != ABSENT:
                 people[participant.id] = Person(name, participant.role, stands_in=name != participant.name)
         return people

@@ -209,14 +209,14 @@ class Conducting(Screen[None]):
             self._show(ask.shown)
         if ask.digest:
             self._evidence("EVIDENCE (SHA-256)", ask.digest)
-        self.past += [f"{person(ask.by, self.heading.people)} is asked: {ask.text}", *([] if again else ask.shown)]
-        self._put(ask.text, ask.by)
+        self.past += [f"{person(ask.by, self.heading.people, ask.name)} is asked: {ask.text}", *([] if again else ask.shown)]
+        self._put(ask.text, ask.by, ask.name)
         self._open_entry(ask)
         if ask.qr and not again:
             self.action_look_again()
 
-    def _put(self, text: str, by: str) -> None:
-        self.query_one("#question", Text).show([f"{person(by, self.heading.people)}: {text}"])
+    def _put(self, text: str, by: str, called: str = "") -> None:
+        self.query_one("#question", Text).show([f"{person(by, self.heading.people, called)}: {text}"])
 
     def _open_entry(self, ask: Ask) -> None:
         self._hide_entry()

@@ -43,6 +43,8 @@ def script_of(kinds: tuple[str, ...], names: tuple[str, ...], *, proof: bool, pr
     text += '\n[[proofs]]\nservice = "example-dps"\ncertificate = "example-root-g1"\n' * proof
     for id, (name, role) in PEOPLE.items():
         text += f'\n[[participants]]\nid = "{id}"\nname = "{name}"\nrole = "{role}"\ncredential = "{credential(name)}"\n'
+    # The last, the witness, may be stood in for.
+    text += f'alternates = [{{ name = "Ida Moe", credential = "{credential("Ida Moe")}" }}]\n'
     actors = dict.fromkeys(_OFFICERS, "officer")
     text += "".join(_STEP.format(kind=kind, title=f"Now {kind}", actor=actors.get(kind, "admin")) for kind in kinds)
     return text.encode()

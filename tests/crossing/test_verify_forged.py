@@ -196,6 +196,7 @@ FORGERIES: list[tuple[Callable[[HeldCeremony], None], str]] = [
     (drop("result", key="root/confirm/signed"), "confirmations"),
     (put("confirmed", {"key": "present/admin"}, name="Someone Else"), "people"),
     (put("confirmed", {"key": "present/admin"}, role="witness"), "people"),
+    (put("confirmed", {"key": "present/witness-1"}, name="Ida Moe"), "people"),
     (put("ordered", {"key": "root/order"}, by="witness-1"), "people"),
     (put("ordered", {"key": "root/order"}, by="nobody"), "people"),
     (put("resumed", {}, fingerprint_typed="0" * 64), "resumptions"),

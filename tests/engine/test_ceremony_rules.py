@@ -253,6 +253,10 @@ def test_only_those_whom_no_step_needs_may_be_absent_and_alternates_stand_in(wor
     here = of(world, "step-finished")[0].data["products"]["people"]
     assert here["admin"] == {"name": "Per Aas", "role": "administrator", "stands_in": True} and "auditor" not in here
     assert {line.data["name"] for line in of(world, "signed-off")} == {"Per Aas", "Nils Berg", "Eva Lund"}
+    by_admin = {line.data["key"]: line.data["name"] for line in of(world, "confirmed") if line.step == 1 and line.data["by"] == "admin"}
+    # Until the name is said, the place is the script's.
+    assert by_admin.pop("who/admin") == "Kari Holm"
+    assert set(by_admin.values()) == {"Per Aas"} and {"present/admin", "who/officer", "identified/officer"} <= by_admin.keys()
     assert_right_end(world)
 
 

@@ -111,7 +111,7 @@ class Session:
         if not self.rehearsal or self.room.credentials is None:
             return {}
         with telling("Nothing was begun."):
-            return made_up_credentials(self.script, self.room.credentials)
+            return made_up_credentials(self.script, self.room.credentials, self.room.module_path)
 
     def _go_on(self, face: Face) -> bool:
         administrator = next(participant.id for participant in self.script.participants if participant.role == "administrator")

@@ -53,4 +53,9 @@ def throw_away(folder: Path) -> dict[str, str]:
     lines = [f"directories.tokendir = {tokens.resolve()}", "objectstore.backend = file", "log.level = ERROR"]
     configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
     configuration.chmod(0o600)
-    return {"SOFTHSM2_CONF": str(configuration.resolve())}
+    return softhsm_at(folder)
+
+
+def softhsm_at(folder: Path) -> dict[str, str]:
+    """The environment that leads SoftHSM to the token store that `throw_away` made under `folder`."""
+    return {"SOFTHSM2_CONF": str((folder / "softhsm2.conf").resolve())}

@@ -7,7 +7,7 @@ from pathlib import Path
 from ceremony.errors import CeremonyError
 from ceremony.machine.folder import CeremonyFolder
 from ceremony.room.failures import telling
-from hsm.softhsm import find_softhsm, throw_away
+from hsm.softhsm import find_softhsm, softhsm_at, throw_away
 
 _PLACE = Path("work") / "rehearsal"
 
@@ -45,12 +45,11 @@ class Rehearsed:
             raise CeremonyError(
                 "RECORD-UNWRITABLE", f"{place} could not be made: {failed.strerror}.", state="Nothing was begun."
             ) from failed
-        said = ("a throw-away SoftHSM token, its PINs, everybody's credential and its passphrase, and where bundles go",)
+        said = ("a throw-away SoftHSM token, its PINs, everybody's credential and its passphrase or PIN, and where bundles go",)
         return cls(path, environment, place / "outbox", place / "credentials", made_up=said)
 
     @classmethod
     def found(cls, directory: Path, module: Path) -> "Rehearsed":
         """What an earlier session of the rehearsal in this folder created."""
         place = directory / _PLACE
-        environment = {"SOFTHSM2_CONF": str((place / "token" / "softhsm2.conf").resolve())}
-        return cls(module, environment, place / "outbox", place / "credentials")
+        return cls(module, softhsm_at(place / "token"), place / "outbox", place / "credentials")

@@ -1,5 +1,6 @@
 """sign-statement: somebody in the room signs with a credential of their own, in a file on their medium or on their token (rule 6)."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ceremony.activation.credential_file import LARGEST_FILE, credential_in, sign_with_file
@@ -11,14 +12,20 @@ from ceremony.pki.names import shown_text
 from ceremony.room.failures import telling
 from ceremony.room.room_secrets import wipe
 from ceremony.room.verb import Verb
+from ceremony.script import Script
 from ceremony.transcript import last_line_sha256
 from hsm.client import Module, Token
 from hsm.facts import TRIES_IN_WORDS
+from hsm.softhsm import softhsm_at
 
 if TYPE_CHECKING:
     from ceremony.room.room import TokenRoom
 
 REHEARSAL_PASSPHRASE = "rehearsal-passphrase"  # noqa: S105 - what a rehearsal offers to type, so that no real one ever is
+REHEARSAL_OWN_PIN = "rehearsal-own-pin"
+"""The same for the PIN of somebody's own token."""
+CREDENTIAL_TOKEN = "rehearsal-credential"  # noqa: S105 - a label
+"""Label of each token that a rehearsal makes up for a credential."""
 LONGEST_PASSPHRASE = 1024
 """Bytes of a passphrase."""
 
@@ -37,7 +44,7 @@ class SignStatement(Verb):
         credential = args["credential"]
         try:
             with telling(_NOT_SIGNED):
-                sign = _on_token if credential.startswith(EC_P256) and not room.rehearsal else _in_file
+                sign = _on_token if credential.startswith(EC_P256) else _in_file
                 line, signature = sign(room, args, secret)
         except CeremonyError as failed:
             failed.state = failed.state or _NOT_SIGNED
@@ -98,25 +105,42 @@ def _file_of(room: "TokenRoom", args: dict[str, Any]) -> bytes:
 
 
 def _on_token(room: "TokenRoom", args: dict[str, Any], secret: AskSecret) -> tuple[str, bytes]:
-    named = room.site.credentials.get(args["participant"])
-    if named is None:
-        what = f"It is not said on which token the credential of {args['name']} is."
-        do_now = f"The site file needs [credentials.{args['participant']}] with module and token."
-        raise CeremonyError("CREDENTIAL-NOT-FOUND", what, do_now=do_now)
-    with Module.start(named.module, dict(room.site.environment)) as module:
-        token = module.token(label=named.token)
+    library, environment, label = _token_of(room, args)
+    with Module.start(library, environment) as module:
+        token = module.token(label=label)
         info = token.info()
         shown = (*_what_is_signed(args), f"Token {info.label!r}, serial {info.serial}. Tries: {TRIES_IN_WORDS[info.pin_tries]}.")
         what, (shortest, longest) = f"PIN of {args['name']}", (max(info.shortest_pin, 1), info.longest_pin)
         pin = None
         if not info.protected_path:
-            pin = secret(Secret(what=what, by=args["participant"], shortest=shortest, longest=longest, shown=shown))
+            suggestion = REHEARSAL_OWN_PIN if room.rehearsal else None
+            asked = Secret(what=what, by=args["participant"], shortest=shortest, longest=longest, shown=shown, suggestion=suggestion)
+            pin = secret(asked)
         try:
             token.login(pin)
         finally:
             wipe(pin or bytearray())
         line, key_id = _last_line(room), _key_on(token, room, args)
         return line, token.sign(key_id, "ecdsa-sha256", signed_octets(args["statement"], line)).signature
+
+
+def _token_of(room: "TokenRoom", args: dict[str, Any]) -> tuple[Path, dict[str, str], str]:
+    """Module, its environment and the token's label: by the site file, or what the rehearsal made up."""
+    if room.rehearsal and room.credentials is not None:
+        place = rehearsed_place(room.credentials, room.script, args["participant"], args["name"])
+        return room.module_path, softhsm_at(place), CREDENTIAL_TOKEN
+    named = room.site.credentials.get(args["participant"])
+    if named is None:
+        what = f"It is not said on which token the credential of {args['name']} is."
+        do_now = f"The site file needs [credentials.{args['participant']}] with module and token."
+        raise CeremonyError("CREDENTIAL-NOT-FOUND", what, do_now=do_now)
+    return named.module, dict(room.site.environment), named.token
+
+
+def rehearsed_place(credentials: Path, script: Script, participant: str, name: str) -> Path:
+    """Where a rehearsal keeps the made-up credential of somebody: a token store, or with the ending `.pem` a file."""
+    everyone = next(place.everyone for place in script.participants if place.id == participant)
+    return credentials / f"{participant}-{[entry.name for entry in everyone].index(name)}"
 
 
 def _key_on(token: Token, room: "TokenRoom", args: dict[str, Any]) -> bytes:

@@ -100,9 +100,8 @@ class Autoplay:
 
     async def _look_at_the_words(self) -> None:
         self._conducting.query_one("#alone", Choices).action_choose()
-        while not isinstance(self._conducting.app.screen, ShareWords):
+        while not (isinstance(words := self._conducting.app.screen, ShareWords) and words.query("#words")):
             await asyncio.sleep(0.01)
-        words = self._conducting.app.screen
         await asyncio.sleep(self.pace.reading)
         words.action_leave(True)
         while not self._conducting.query_one("#word", Input).display:

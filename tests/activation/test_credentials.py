@@ -120,4 +120,6 @@ def test_what_is_no_credential_file_is_refused(pem: bytes) -> None:
 
 
 def test_the_examples_are_known_and_nobody_s() -> None:
+    on_token = roster.example_on_token(2)
+    assert roster.is_example(on_token) and roster.roster_text(roster.public_key_of(on_token)) == on_token
     assert roster.is_example(roster.example_credential(1)) and not roster.is_example(credential("Eva Lund"))

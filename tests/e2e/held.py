@@ -10,10 +10,10 @@ from tests.e2e.commands import Ended, ceremony, done, last_bundle
 
 
 def copied(folder: Path, target: Path) -> Path:
-    """A rehearsal's folder, to be gone on with elsewhere: its token store is told where it lies now."""
+    """A rehearsal's folder, to be gone on with elsewhere: its token stores are told where they lie now."""
     shutil.copytree(folder, target)
-    configuration = target / "work" / "rehearsal" / "token" / "softhsm2.conf"
-    configuration.write_text(configuration.read_text().replace(str(folder.resolve()), str(target.resolve())))
+    for configuration in (target / "work" / "rehearsal").rglob("softhsm2.conf"):
+        configuration.write_text(configuration.read_text().replace(str(folder.resolve()), str(target.resolve())))
     return target
 
 

@@ -23,52 +23,14 @@ from ceremony.rehearsal import prepared
 from ceremony.room.sign_statement import REHEARSAL_PASSPHRASE
 from ceremony.session import Outcome, begun
 from ceremony.tui.app import CeremonyApp
-from ceremony.words import words_of
 from tests.e2e.commands import PATIENCE, SCRIPTS, ceremony, command_line, environment
-from tests.e2e.held import lines_of
+from tests.e2e.normalised import normalised
 from tests.e2e.person import ENDED, asks, reaction, signature
 from tests.e2e.secrets_kept import files_with, made_up_pin
 
 SCRIPT = SCRIPTS / "root-generation.toml"
 BAG = "BAG-0042"
 PIN = made_up_pin()
-_WORD = "|".join(sorted({word for byte in range(256) for word in words_of(bytes([byte, byte]))}, key=len, reverse=True))
-
-
-def normalised(folder: Path) -> list[Any]:
-    """The record without what differs from run to run: times, boots, random values and what follows from them, the folder's place."""
-    text = json.dumps([{"type": line.type, "step": line.step, "actor": line.actor, "data": line.data} for line in lines_of(folder)])
-    text = text.replace(str(folder.resolve()), "D").replace(str(folder), "D")
-    text = re.sub(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\\n", "<certificate>", text)
-    text = re.sub(r"-[0-9a-f]{8}\.(tbs|sig)", r"-<serial>.\1", text)
-    text = re.sub(r"\b[0-9a-f]{16,}\b", "<hex>", text)
-    text = re.sub(rf"\b(?:{_WORD})(?: (?:{_WORD})){{3}}\b", "<four words>", text)
-    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "<time>", text)
-    lines: list[Any] = json.loads(text)
-    for line in lines:
-        _without_measures(line)
-    return lines
-
-
-def _without_measures(value: Any) -> None:
-    """Sizes follow from random values, findings and clocks are the machine's."""
-    if isinstance(value, dict):
-        for key in value:
-            if key in (
-                "size",
-                "bytes",
-                "boot_milliseconds",
-                "milliseconds",
-                "findings",
-                "detail",
-                "battery_clock",
-                "battery_clock_ahead_seconds",
-            ):
-                value[key] = "<measured>"
-            _without_measures(value[key])
-    elif isinstance(value, list):
-        for item in value:
-            _without_measures(item)
 
 
 def through_the_app(folder: Path) -> None:

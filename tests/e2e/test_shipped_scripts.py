@@ -148,21 +148,6 @@ def test_the_proof_is_no_ca_and_says_the_code(first_ceremony: Path) -> None:
     assert field(proof, "issuer").removeprefix("issuer=") == "CN=REHEARSAL Example Devices Root CA G1,O=Example,C=NO"
 
 
-def test_pins_in_shares_from_paper_to_the_ledger(tmp_path: Path) -> None:
-    ended = rehearsed("quorum-ceremony", tmp_path / "D")
-    assert ended.code == 0, ended
-    bundle = judged(tmp_path / "D", bundles=2)
-    assert files(bundle) == ALWAYS | intermediates("alpha.1", "beta.1") | {PROOF}
-    [ceremony_entry] = json.loads((bundle / "record" / "ledger.json").read_text())["ceremonies"]
-    user, so = ceremony_entry["activation"]["user"], ceremony_entry["activation"]["so"]
-    assert (user["threshold"], len(user["holders"]), so["threshold"], len(so["holders"])) == (3, 5, 2, 3)
-    assert {"id": "custodian-4", "name": "Dag Ivers"} in so["holders"] and user["set"] != so["set"]
-    record = (bundle / "record" / "transcript.jsonl").read_text()
-    papers = [path.read_text() for path in (tmp_path / "D" / "work" / "rehearsal" / "paper").iterdir()]
-    assert len(papers) == 8 and not any(paper in record or paper in ended.out + ended.err for paper in papers)
-    assert "any 3 of 5" in done("check", SCRIPTS / "quorum-ceremony.toml").out
-
-
 @pytest.mark.parametrize(
     ("name", "made"),
     [

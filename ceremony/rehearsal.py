@@ -13,6 +13,7 @@ from ceremony.engine.evidence import WITNESSING
 from ceremony.errors import CeremonyError
 from ceremony.machine.site import Site
 from ceremony.pki.revoking import stand_in_name
+from ceremony.room.made_up import PAST
 from ceremony.room.rehearsed import Rehearsed
 from ceremony.room.rehearsed_paper import handed_down
 from ceremony.script import Script, read_script
@@ -32,7 +33,7 @@ def prepared(script: bytes, directory: Path, module: Path | None, removed: tuple
 
 
 def _with_past(script: bytes, model: Script, directory: Path, rehearsed: Rehearsed, removed: tuple[str, ...]) -> Rehearsed:
-    past = directory / "work" / "rehearsal" / "past"
+    past = directory / PAST
     outbox = past.with_name("past-outbox")
     outbox.mkdir(mode=0o700)
     first = dataclasses.replace(rehearsed, outbox=outbox)
@@ -61,7 +62,8 @@ def activation_of_past(activation: Activation) -> dict[str, Any]:
 def past_script(script: bytes, model: Script) -> bytes:
     """A script that makes the root which a later script starts from, by the same people on a blank token."""
     document: dict[str, Any] = tomllib.loads(script.decode())
-    for table in ("previous", "profiles", "intermediates", "proofs", "crl", "revoke", "crossing"):
+    profiles = document.pop("profiles", {})
+    for table in ("previous", "intermediates", "proofs", "crl", "revoke", "crossing"):
         document.pop(table, None)
     document["activation"] = activation_of_past(model.activation)
     actor = next(participant.id for participant in model.participants if participant.role == "administrator")
@@ -76,10 +78,10 @@ def past_script(script: bytes, model: Script) -> bytes:
     document["title"] = f"Made-up past of: {model.title}"
     document["world"] = {"token": "blank", "root": "absent"}
     kinds = ["roll-call", "check-clock", "check-machine", "initialise-token", "unlock", "generate-root", "unlock", "certify-root"]
-    if revoked := [entry.name or stand_in_name(number) for number, entry in enumerate(model.revoke, 1)]:
-        # What the script revokes must have been certified; its serial is one of the real root's, so a stand-in has a name.
-        document["profiles"] = {"revoked": {"not_after": model.root.not_after, "subject": "CN=*"}}
-        document["intermediates"] = [{"name": name, "profile": "revoked"} for name in revoked]
+    if certified := certified_in_past(model):
+        # What the script revokes or re-issues must have been certified; its serial is one of the real root's, so a stand-in has a name.
+        document["profiles"] = {**profiles, _REVOKED: {"not_after": model.root.not_after, "subject": "CN=*"}}
+        document["intermediates"] = [{"name": name, "profile": profile} for name, profile in certified.items()]
         kinds += ["import-request", "unlock", "sign-intermediates"]
     document["steps"] = [{"kind": kind, "title": kind, "actor": actor, "confirm": [confirm]} for kind in (*kinds, "close")]
     document["steps"][3]["label"] = "rehearsal"
@@ -87,6 +89,15 @@ def past_script(script: bytes, model: Script) -> bytes:
         away = {"kind": "record", "title": "record", "actor": actor, "confirm": [confirm], "custody": "put-away", "facts": things}
         document["steps"].insert(-1, away)
     return tomlkit.dumps(document).encode()
+
+
+_REVOKED = "revoked-in-a-rehearsal"
+
+
+def certified_in_past(model: Script) -> dict[str, str]:
+    """The intermediates that the made-up past certifies, and the profile of each: what is revoked, and what is re-issued."""
+    revoked = [entry.name or stand_in_name(number) for number, entry in enumerate(model.revoke, 1)]
+    return dict.fromkeys(revoked, _REVOKED) | {entry.name: entry.profile for entry in model.intermediates if entry.reissue}
 
 
 _MADE_UP = {

@@ -22,6 +22,7 @@ from ceremony.errors import CeremonyError
 from ceremony.pki.device_registry import PolicyPlace
 from ceremony.pki.names import parse_name, shown_text
 from ceremony.pki.profiles import CertificateProfile, ProfileTable, RootTable, intermediate_profile, proof_profile, root_profile
+from ceremony.pki.reissuing import problems_with_reissues
 from ceremony.pki.revoking import CrlTable, RevokeTable, crl_planned, problem_with_crl, problems_with_revoke
 from ceremony.script_people import Name, Participant, Problem, Table, problems_with_people, roster_of
 from ceremony.steps import NOT_BUILT, AnyStep
@@ -31,6 +32,7 @@ LARGEST_SCRIPT = 256 << 10
 """A script is at most 256 KiB."""
 
 HexDigest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+Serial = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{40}$(?!\n)")]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 
 
@@ -51,12 +53,14 @@ class Intermediate(Table, frozen=True):
     """An entry of `[[intermediates]]`: a name that may be certified, and under which profile. A pinned key needs no paper form.
 
     `device_registry` (NAMESPACE/POLICY) says that it is the issuing CA of that policy of Azure Device Registry, and of no factory.
+    `reissue` is the serial of the one certificate whose key and subject it takes over.
     """
 
     name: Name
     profile: str
     spki_sha256: HexDigest | None = None
     device_registry: PolicyPlace | None = None
+    reissue: Serial | None = None
 
 
 class Proof(Table, frozen=True):
@@ -197,6 +201,7 @@ def problems_with(script: Script) -> Iterator[Problem]:
     yield from (Problem(*found) for found in problems_with_evidence(script))
     yield from (Problem(*found) for found in problems_with_device_registry(script))
     yield from (Problem(*found) for found in problems_with_revoke(script.revoke, script.crl, script.world.root, script.window.last))
+    yield from (Problem(*found) for found in problems_with_reissues(script.intermediates, script.revoke, script.world.root))
     for number, what in impossible_steps(script):
         yield Problem(f"steps[{number}] {shown_text(script.steps[number - 1].title)!r}" if script.steps else "steps", what)
 
@@ -244,8 +249,6 @@ def _unknown(key: str, names: list[str], where: str) -> Problem:
     path = f"{where}.{shown_text(key)}" if where else shown_text(key)
     if not where and key == "tool":
         return Problem(path, "this table is not built yet", not_built=True)
-    if where.startswith("intermediates[") and key == "reissue":
-        return Problem(path, "re-issue is not built yet", not_built=True)
     near = difflib.get_close_matches(key, names, 1)
     return Problem(path, f"unknown key; did you mean {near[0]!r}?" if near else f"unknown key; known here: {', '.join(names)}")
 
@@ -345,7 +348,8 @@ def certificates_planned(script: Script) -> list[tuple[str, tuple[str, ...]]]:
         planned.append(
             (
                 f"intermediate {entry.name} (profile {entry.profile}, subject {shown_text(table.subject)})"
-                + f", issuing CA of {entry.device_registry} in Azure Device Registry" * bool(entry.device_registry),
+                + f", issuing CA of {entry.device_registry} in Azure Device Registry" * bool(entry.device_registry)
+                + f", re-issue of {entry.reissue} with its key" * bool(entry.reissue),
                 intermediate_profile(table, parse_name(table.subject.replace("*", "any")), root, day).lines(),
             )
         )

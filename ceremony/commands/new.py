@@ -25,6 +25,7 @@ from ceremony.shipped import path_of
 _A_YEAR_AND_SOME_WEEKS = 390
 _EXAMPLE = "Example Devices"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_SERIAL = re.compile(r"[0-9a-f]{40}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,9 +76,13 @@ def _asked(document: Any) -> None:
         latest = min(table["not_after"].date(), root["not_after"].date()).isoformat()
         table["not_after"] = _ask("Last moment of the intermediates (YYYY-MM-DD)", latest, _an_end(window["to"], root["not_after"]))
     if "intermediates" in document:
-        profile = document["intermediates"][0]["profile"]
+        first = document["intermediates"][0]
         names = _ask("Names of the intermediates, with commas", ", ".join(entry["name"] for entry in document["intermediates"]), _names)
-        document["intermediates"] = _tables([{"name": name, "profile": profile} for name in names])
+        entries = [{"name": name, "profile": first["profile"]} for name in names]
+        for entry in entries if "reissue" in first else ():
+            question = f"Serial of the certificate that is issued anew as {entry['name']}, from the ledger (40 hex digits)"
+            entry["reissue"] = _ask(question, first["reissue"], _a_serial)
+        document["intermediates"] = _tables(entries)
     if "proofs" in document:
         services = _ask(
             "Device Provisioning Services to prove possession to, with commas",
@@ -149,6 +154,12 @@ def _ask(question: str, usual: str, check: Callable[[str], Any]) -> Any:
 def _a_name(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise ValueError("1 to 64 small letters, digits, and . _ - after the first.")
+    return text
+
+
+def _a_serial(text: str) -> str:
+    if not _SERIAL.fullmatch(text):
+        raise ValueError("40 hex digits, in small letters.")
     return text
 
 

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ceremony.crossing.artifacts import describe_artifact, place_of
+from ceremony.crossing.bundle import LEDGER
+from ceremony.crossing.ledger import certified_in, read_ledger
 from ceremony.crossing.record import Artifact, KeyMade, Products, ProofKey, data_as
 from ceremony.crossing.request import ProofRequest, ReceivedCsr
 from ceremony.crossing.subject import CertificateFile, Subject
@@ -13,6 +15,7 @@ from ceremony.pki.certificates import problems_with_certificate
 from ceremony.pki.csr import read_csr
 from ceremony.pki.names import name_matches, name_text
 from ceremony.pki.profiles import CertificateProfile, intermediate_profile, proof_profile, root_profile
+from ceremony.pki.reissuing import problems_with_reissued, reissues
 from ceremony.pki.signatures import signature_holds
 from ceremony.words import check_words, sha256_hex, words_of
 
@@ -74,7 +77,10 @@ def problems_with_root(subject: Subject) -> Iterator[str]:
 
 
 def problems_with_intermediates(subject: Subject) -> Iterator[str]:
-    """Signed by the root, named by the script, by its profile, on the CSR's key and name; with a chain, leaf first."""
+    """Signed by the root, named by the script, by its profile, on the CSR's key and name; with a chain, leaf first.
+
+    No key was certified before, but where the script re-issues its certificate.
+    """
     chains = {artifact.path for artifact in subject.record.sealed.artifacts if artifact.kind == "intermediate-chain"}
     entries = {entry.name: entry for entry in subject.script.intermediates}
     for intermediate in subject.of_kind("intermediate-certificate"):
@@ -100,6 +106,30 @@ def problems_with_intermediates(subject: Subject) -> Iterator[str]:
             if subject.files.get(chain) != subject.files[path] + subject.files[subject.root.artifact.path]:
                 yield f"{chain} is not the intermediate followed by its root"
     yield from (f"{chain} has no certificate of its own" for chain in sorted(chains))
+    yield from _problems_with_keys_before(subject)
+
+
+def _problems_with_keys_before(subject: Subject) -> Iterator[str]:
+    """No key is certified twice, but for that of the one certificate which the script re-issues, under its subject."""
+    made_here = [entry for entry in subject.of_kind("intermediate-certificate") if subject.root is not None]
+    keys = Counter(entry.public_key_der for entry in made_here)
+    yield from (f"{entry.artifact.path}: its key has another certificate here" for entry in made_here if keys[entry.public_key_der] > 1)
+    if not made_here or LEDGER not in subject.files:
+        return
+    certified = certified_in(read_ledger(subject.files[LEDGER]).ceremonies[:-1])
+    tables, root = subject.script.revoke, subject.root_fingerprint or ""
+    try:
+        allowed = reissues(subject.script.intermediates, tables, certified, root, rehearsal=subject.record.opened.rehearsal)
+    except CeremonyError as refused:
+        yield f"{refused.code}: {refused.what}"
+        return
+    for entry in made_here:
+        path, key, earlier = entry.artifact.path, sha256_hex(entry.public_key_der), allowed.get(_name(entry))
+        if earlier is not None:
+            subject_text = name_text(entry.certificate.subject)
+            yield from (f"{path}: {code}: {text}" for code, text in problems_with_reissued(earlier, key, subject_text))
+        elif any(key == other.public_key_sha256 for other in certified):
+            yield f"{path}: its key was certified by an earlier ceremony, and the script does not re-issue it"
 
 
 def problems_with_proofs(subject: Subject) -> Iterator[str]:

@@ -242,6 +242,9 @@ def certified_in(ceremonies: Sequence[LedgerOfCeremony]) -> list[Certified]:
             name=place[1] if entry.path and (place := place_of(entry.path)) and place[0] == "intermediate-certificate" else None,
             possibly=entry.state == "possibly-signed",
             revoked=revoked.get(entry.serial),
+            root=ceremony.root.certificate_sha256 if ceremony.root else None,
+            public_key_sha256=entry.public_key_sha256,
+            not_before=entry.not_before,
             not_after=entry.not_after,
         )
         for ceremony in ceremonies

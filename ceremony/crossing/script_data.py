@@ -65,13 +65,15 @@ class ScriptStep(msgspec.Struct, frozen=True):
 class ScriptIntermediate(msgspec.Struct, frozen=True):
     """A name that may be certified, its profile, and SHA-256 (hex, DER SPKI) of its key where the script pins it.
 
-    `device_registry` is NAMESPACE/POLICY where it is the issuing CA of a policy of Azure Device Registry.
+    `device_registry` is NAMESPACE/POLICY where it is the issuing CA of a policy of Azure Device Registry; `reissue` the serial of the
+    certificate (40 hex digits) whose key it takes over.
     """
 
     name: str
     profile: str
     spki_sha256: str | None = None
     device_registry: str | None = None
+    reissue: str | None = None
 
 
 class ScriptProof(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ with the profile before anybody sees them. `signed_with` is the only way out, an
 """
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ceremony.errors import CeremonyError
@@ -59,11 +60,11 @@ class Draft:
         if other_certificate_der is None:
             return ("the first of its kind",)
         this, other = self.fields(), fields_of(other_certificate_der)
-        return tuple(
-            f"{field}: {this.get(field, 'none')} (the last one: {other.get(field, 'none')})"
-            for field in this | other
-            if this.get(field) != other.get(field)
-        )
+        return _difference(this, other, this | other)
+
+    def difference_to_known(self, fields: Mapping[str, str]) -> tuple[str, ...]:
+        """The same where only some fields of the other certificate are known; the rest is not compared."""
+        return _difference(self.fields(), fields, fields)
 
     def signed_with(self, signature: bytes) -> bytes:
         """The certificate (DER) with this signature (DER ECDSA-Sig-Value, or the RSA block).
@@ -103,6 +104,14 @@ def draft_certificate(profile: CertificateProfile, subject_public_key_der: bytes
         raise CeremonyError("DRAFT-PROFILE", f"The certificate cannot be put together: {shown_text(str(unusable))}.") from unusable
     _refuse_other_than(profile, certificate)
     return Draft(profile, subject_public_key_der, issuer_public_key_der, serial, to_be_signed)
+
+
+def _difference(this: Mapping[str, str], other: Mapping[str, str], fields: Iterable[str]) -> tuple[str, ...]:
+    return tuple(
+        f"{field}: {this.get(field, 'none')} (the last one: {other.get(field, 'none')})"
+        for field in fields
+        if this.get(field) != other.get(field)
+    )
 
 
 def _refuse_other_than(profile: CertificateProfile, certificate: bytes) -> None:

@@ -38,7 +38,9 @@ class RevokeTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 class Certified:
     """A certificate that the root has signed, or may have: `name` of an intermediate, else None; `revoked` says how, if it is.
 
-    `possibly` says that its signature was given up: nobody has it, and it may exist. `not_after` is its end (UTC), "" where not told.
+    `possibly` says that its signature was given up: nobody has it, and it may exist. `not_after` is its end (UTC), `root` SHA-256 (hex)
+    of the certificate of the root that its ceremony left with. What follows `revoked` is empty where not told, as for a
+    certificate of this very ceremony.
     """
 
     serial: str
@@ -48,6 +50,9 @@ class Certified:
     possibly: bool
     revoked: str | None = None
     not_after: str = ""
+    not_before: str = ""
+    root: str | None = None
+    public_key_sha256: str = ""
 
 
 def problems_with_revoke(

@@ -141,7 +141,7 @@ CLAUSES: tuple[Clause, ...] = (
         "BR 6.1.1.3, 4.2",
         "No certificate for a weak or compromised key, nor for one whose holder does not prove it.",
         "Verifies each request's own signature, refuses weak keys (small, small factors, ROCA, Fermat), the root's own key and keys "
-        "already certified; two people vouch for each key's digest from paper.",
+        "already certified, but to issue that very certificate anew; two people vouch for each key's digest from paper.",
         lambda record: [*outcomes(record, "import-request"), *answers_in(record, "import-request", ())],
         "Lists of known weak keys (the Debian generator's, leaked ones) are not looked at.",
     ),

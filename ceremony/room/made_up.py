@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ceremony.room.room import TokenRoom
 
 
+PAST = "work/rehearsal/past"
+"""Where the first ceremony lies that a rehearsal of a later script made up, in the rehearsal's folder."""
+
+
 def make_up_request(room: "TokenRoom", wanted: list[str], root_certificate_sha256: str) -> Path:
     """A request for everything in `wanted` (`csr NAME`, `proof SERVICE`), in a folder below `work/`; the keys are dropped."""
     csrs = {name: _csr(room, name) for kind, name in map(str.split, wanted) if kind == "csr"}
@@ -32,7 +36,11 @@ def make_up_request(room: "TokenRoom", wanted: list[str], root_certificate_sha25
 
 
 def _csr(room: "TokenRoom", name: str) -> bytes:
-    profile = room.script.profiles[next(entry.profile for entry in room.script.intermediates if entry.name == name)]
+    entry = next(entry for entry in room.script.intermediates if entry.name == name)
+    if entry.reissue:
+        # The made-up past certified it, and its CSR is as good again: it is signed by the key, which nobody kept.
+        return next((room.folder.path / PAST).glob(f"requests/*/csr/{name}.csr.pem")).read_bytes()
+    profile = room.script.profiles[entry.profile]
     kind = next((key for key in profile.keys if key.startswith("ec:")), "ec:secp256r1")
     curves: dict[str, type[ec.EllipticCurve]] = {"ec:secp256r1": ec.SECP256R1, "ec:secp384r1": ec.SECP384R1, "ec:secp521r1": ec.SECP521R1}
     subject = parse_name(profile.subject.replace("*", f"REHEARSAL {name}"))

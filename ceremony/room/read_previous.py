@@ -25,7 +25,7 @@ from ceremony.crossing.ledger import (
 from ceremony.crossing.revocations import IssuedCrl
 from ceremony.engine.step import AskSecret
 from ceremony.errors import CeremonyError
-from ceremony.pki.certificates import decoded, pem_of
+from ceremony.pki.certificates import decoded, pem_of, serial_text
 from ceremony.pki.crl import Crl
 from ceremony.room.verb import Verb
 from ceremony.words import sha256_hex
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 class ReadPrevious(Verb):
     """Returns the root certificate, every serial and key of the ledger, and the last certificate of each kind and CRL (DER, hex).
+
+    With `intermediates`, also each intermediate that the bundle itself holds (DER, hex), by its serial.
 
     Raises CeremonyError CRL-BROKEN when the CRL in the bundle is not the last one of the ledger, or not this root's.
     """
@@ -55,9 +57,13 @@ class ReadPrevious(Verb):
         )
         issued = last_crl(ceremonies)
         last: dict[str, str] = {}
+        held: dict[str, str] = {}
         for entry in ledger_entries(ledger):
             if entry.path and (bundle / entry.path).exists():
-                last[entry.purpose] = _der((bundle / entry.path).read_bytes()).hex()
+                der = _der((bundle / entry.path).read_bytes())
+                last[entry.purpose] = der.hex()
+                if entry.purpose == "intermediate":
+                    held[serial_text(x509.load_der_x509_certificate(der).serial_number)] = der.hex()
         return {
             "root_path": f"root/{path.name}",
             "root_pem": pem_of(certificate_der),
@@ -75,6 +81,7 @@ class ReadPrevious(Verb):
             "last_crl": _crl_of(bundle, issued, ceremonies, public_key).der.hex() if issued else None,
             "crl_path": issued.path if issued else None,
             "certified": msgspec.to_builtins(certified_in(ceremonies)),
+            **({"intermediates": held} if args.get("intermediates") else {}),
         }
 
 

@@ -11,9 +11,11 @@ from ceremony.engine.step import Act, Ask, Known, Request, Run, Show, Step, Worl
 from ceremony.errors import CeremonyError
 from ceremony.pki.csr import problems_with_csr, read_csr
 from ceremony.pki.device_registry import problems_with_planned_issuing_ca, problems_with_root
-from ceremony.pki.names import shown_text
+from ceremony.pki.names import name_text, shown_text
 from ceremony.pki.profiles import intermediate_profile
+from ceremony.pki.reissuing import problems_with_reissued
 from ceremony.steps.medium import inbound_medium
+from ceremony.steps.reissued import reissued_by
 from ceremony.steps.typed_code import code_typed
 from ceremony.words import words_of
 
@@ -51,11 +53,15 @@ class ImportRequest(Step, frozen=True, tag="import-request"):
         return msgspec.structs.replace(world, requests=True)
 
     def run(self, known: Known) -> Run:
-        """Imports until complete; a request that does not fit is refused whole, and another medium can be tried."""
+        """Imports until complete; a request that does not fit is refused whole, and another medium can be tried.
+
+        Raises CeremonyError REISSUE-UNKNOWN, REISSUE-PURPOSE, REISSUE-REVOKED before anything comes in.
+        """
         csrs: dict[str, Any] = {}
         proofs: dict[str, Any] = {}
         seen: list[str] = []
         turn = 0
+        reissued_by(known)
         while missing := missing_of(known.script, csrs, proofs):
             turn += 1
             by_hand = next((entry for entry in known.script.proofs if entry.typed and entry.service not in proofs), None)
@@ -142,7 +148,9 @@ def _problems_with_csr(known: Known, csr: dict[str, Any], others: list[dict[str,
     entry = next((entry for entry in known.script.intermediates if entry.name == name), None)
     if entry is None:
         return [f"REQUEST-NAME: the script has no intermediate {name!r}"]
-    certified = [*known.products.get("certified_keys", []), *(other["spki_sha256"] for other in others)]
+    earlier = reissued_by(known).get(name)
+    before = set(known.products.get("certified_keys", [])) - ({earlier.public_key_sha256} if earlier else set())
+    certified = [*before, *(other["spki_sha256"] for other in others)]
     profile = known.script.profiles[entry.profile]
     try:
         signing_request = read_csr(csr["pem"].encode())
@@ -152,6 +160,9 @@ def _problems_with_csr(known: Known, csr: dict[str, Any], others: list[dict[str,
         f"{code}: {name}: {text}"
         for code, text in problems_with_csr(signing_request, profile, bytes.fromhex(known.products["root_public_key"]), certified)
     ]
+    if earlier:
+        ours = (signing_request.public_key_sha256, name_text(signing_request.subject))
+        found += [f"{code}: {name}: {text}" for code, text in problems_with_reissued(earlier, *ours)]
     if entry.spki_sha256 not in (None, signing_request.public_key_sha256):
         found.append(f"CSR-KEY-PINNED: {name}: the script pins another key")
     if entry.device_registry and not found:

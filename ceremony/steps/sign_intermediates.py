@@ -12,6 +12,7 @@ from ceremony.pki.csr import read_csr
 from ceremony.pki.profiles import intermediate_profile
 from ceremony.pki.revoking import Certified
 from ceremony.steps.generate_root import root_use_requires
+from ceremony.steps.reissued import reissued_by
 from ceremony.steps.signing import ToSign, batches, drafted, signed
 
 
@@ -73,6 +74,10 @@ def _draft_of(known: Known, entry: Any, last_der: bytes | None) -> Any:
     csr = read_csr(known.products["csrs"][entry.name]["pem"].encode())
     day = datetime.date.fromisoformat(known.products["ceremony_day"])
     root_certificate_der = bytes.fromhex(known.products["root_certificate"])
+    reissues = reissued_by(known).get(entry.name)
+    if reissues:
+        held = known.products.get("intermediates_before", {}).get(reissues.serial)
+        last_der = bytes.fromhex(held) if held else None
     profile = intermediate_profile(known.script.profiles[entry.profile], csr.subject, root_certificate_der, day)
     to_sign: ToSign = yield from drafted(
         known,
@@ -83,6 +88,7 @@ def _draft_of(known: Known, entry: Any, last_der: bytes | None) -> Any:
         csr.public_key_der,
         bytes.fromhex(known.products["root_public_key"]),
         last_der,
+        reissues,
     )
     return to_sign
 

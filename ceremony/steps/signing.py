@@ -11,7 +11,10 @@ from ceremony.pki.batch import BatchItem, batch_digest
 from ceremony.pki.crl import CrlDraft
 from ceremony.pki.draft import Draft, draft_certificate
 from ceremony.pki.profiles import CertificateProfile
+from ceremony.pki.reissuing import known_fields
+from ceremony.pki.revoking import Certified
 from ceremony.steps.ordering import ordered_by_two
+from ceremony.words import grouped
 
 _Item = TypeVar("_Item")
 
@@ -20,7 +23,8 @@ _Item = TypeVar("_Item")
 class ToSign:
     """A certificate or CRL to be made: a name for its files, what it is for, the draft, and the last of its kind (DER) if there was one.
 
-    A CRL has no serial; its number takes that place. `told` is shown with it, a line each.
+    A CRL has no serial; its number takes that place. `told` is shown with it, a line each. `reissues` is the certificate that it
+    re-issues: then that one stands for the last of its kind, by its fields in the ledger where its bytes are not at hand.
     """
 
     name: str
@@ -29,6 +33,7 @@ class ToSign:
     serial: str | None
     last_of_kind: bytes | None = None
     told: tuple[str, ...] = ()
+    reissues: Certified | None = None
 
     @property
     def crl_number(self) -> int | None:
@@ -55,6 +60,7 @@ def drafted(
     subject_public_key_der: bytes,
     issuer_public_key_der: bytes,
     last_of_kind: bytes | None = None,
+    reissues: Certified | None = None,
 ) -> Generator[Request, Any, ToSign]:
     """Draws a serial number that the ledger does not hold, drafts, and stores the to-be-signed bytes."""
     used = set(known.products.get("serials", []))
@@ -65,7 +71,7 @@ def drafted(
         if serial not in used:
             break
     draft = draft_certificate(profile, subject_public_key_der, issuer_public_key_der, int(serial, 16))
-    to_sign = ToSign(name, purpose, draft, serial, last_of_kind)
+    to_sign = ToSign(name, purpose, draft, serial, last_of_kind, reissues=reissues)
     yield Act(key=f"{key}/store", verb="store", args={"path": to_sign.stored, "hex": draft.to_be_signed.hex(), "sha256": draft.sha256})
     return to_sign
 
@@ -120,12 +126,22 @@ def batch_text(batch: Sequence[ToSign]) -> tuple[str, ...]:
         lines.append(f"{number} of {len(batch)}: {item.kind} {item.name!r}")
         lines += [f"  {line}" for line in item.told]
         lines += [f"  {line}" for line in item.draft.shown()]
-        difference = item.draft.difference_to(item.last_of_kind) if item.last_of_kind else ("none before it",)
-        lines += ["  Against the last of its kind:", *(f"    {line}" for line in difference)]
+        against, difference = _compared(item)
+        lines += [f"  Against {against}:", *(f"    {line}" for line in difference)]
         lines.append(f"  SHA-256 of the bytes to sign: {item.draft.sha256}")
     if len(batch) > 1:
         lines.append("The digest below covers the whole list: number, name, serial and bytes of each.")
     return tuple(lines)
+
+
+def _compared(item: ToSign) -> tuple[str, tuple[str, ...]]:
+    """What it is compared with, and how it differs from that."""
+    against = f"the certificate that it re-issues, {grouped(item.reissues.serial)}" if item.reissues else "the last of its kind"
+    if item.last_of_kind:
+        return against, item.draft.difference_to(item.last_of_kind)
+    if item.reissues and isinstance(item.draft, Draft):
+        return f"{against} (by the ledger)", item.draft.difference_to_known(known_fields(item.reissues))
+    return against, ("none before it",)
 
 
 def all_signed(certificates: dict[str, bytes], batch: Sequence[ToSign]) -> None:

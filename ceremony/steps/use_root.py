@@ -33,7 +33,8 @@ class UseRoot(Step, frozen=True, tag="use-root"):
 
     def run(self, known: Known) -> Run:
         """Reads the last bundle (verified when the ceremony was opened), finds the key, has the root confirmed."""
-        previous = yield Act(key="previous", verb="read-previous")
+        wanted = {"intermediates": True} if any(entry.reissue for entry in known.script.intermediates) else {}
+        previous = yield Act(key="previous", verb="read-previous", args=wanted)
         key = yield Act(
             key="find",
             verb="find-root",
@@ -73,4 +74,5 @@ class UseRoot(Step, frozen=True, tag="use-root"):
             "last_of_kind": previous["last_of_kind"],
             "last_crl": last,
             "certified": previous["certified"],
+            **({"intermediates_before": previous["intermediates"]} if wanted else {}),
         }

@@ -29,7 +29,7 @@ INTERMEDIATE_EXTENSIONS = ROOT_EXTENSIONS.replace("pathlen:1", "pathlen:0").repl
 
 def test_every_shipped_script_is_run_here() -> None:
     first, later = {"first-ceremony", "quorum-ceremony", "root-generation"}, {"proof-of-possession", "sign-intermediates"}
-    later |= {"issue-crl", "revoke-intermediate", "check-token", "destroy-key"}
+    later |= {"issue-crl", "revoke-intermediate", "check-token", "destroy-key", "reissue-intermediate"}
     assert set(names()) == first | later | {"reshare", "recover-quorum", "sign-azure-issuing-ca"}
     assert all(SCRIPTS.joinpath(f"{name}.answers.toml").exists() for name in names())
 
@@ -160,6 +160,7 @@ def test_the_proof_is_no_ca_and_says_the_code(first_ceremony: Path) -> None:
         ("revoke-intermediate", {CRL}),
         ("check-token", set()),
         ("destroy-key", {CRL}),
+        ("reissue-intermediate", intermediates("alpha.1")),
     ],
 )
 def test_a_later_ceremony_goes_on_from_the_root_of_an_earlier_one(name: str, made: set[str], tmp_path: Path) -> None:
@@ -173,8 +174,19 @@ def test_a_later_ceremony_goes_on_from_the_root_of_an_earlier_one(name: str, mad
     assert (bundle / "root" / "example-root-g1.cert.pem").read_bytes() == (previous / "root" / "example-root-g1.cert.pem").read_bytes()
     if CRL in made:
         judged_by_openssl(bundle, previous, revoked={"revoke-intermediate": "alpha.1"}.get(name))
+    if name == "reissue-intermediate":
+        judged_as_reissued(bundle, previous)
     other = ceremony("verify", previous, "--previous", bundle)
     assert other.code == 1 and "FAILED  previous:" in other.out
+
+
+def judged_as_reissued(bundle: Path, previous: Path) -> None:
+    """By openssl the same key and subject under another serial: what either certificate signed chains to the other."""
+    new, old = (folder / "intermediates" / "alpha.1.cert.pem" for folder in (bundle, previous))
+    for alike in ("subject", "issuer", "pubkey"):
+        assert field(new, alike) == field(old, alike)
+    assert field(new, "serial") != field(old, "serial")
+    accepts(previous / "root" / "example-root-g1.cert.pem", new)
 
 
 def judged_by_openssl(bundle: Path, previous: Path, revoked: str | None) -> None:

@@ -30,12 +30,12 @@ def last(tmp_path_factory: pytest.TempPathFactory) -> HeldCeremony:
     return crl_ceremony(tmp_path_factory.mktemp("last"), whole_ceremony(tmp_path_factory.mktemp("first")), REVOKE_ALPHA)
 
 
-def taken_over(last: HeldCeremony, folder: Path) -> dict[str, Any]:
+def taken_over(last: HeldCeremony, folder: Path, **args: Any) -> dict[str, Any]:
     """What `read-previous` gives of its bundle, as the record holds it."""
     if not (folder / "work" / "previous").exists():
         last.write_bundle(folder / "work" / "previous")
     room = SimpleNamespace(folder=SimpleNamespace(path=folder))
-    return ReadPrevious().do(cast(Any, room), {}, cast(Any, None))
+    return ReadPrevious().do(cast(Any, room), args, cast(Any, None))
 
 
 def known(script: str, products: dict[str, Any], *, rehearsal: bool = True) -> Known:

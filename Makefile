@@ -27,7 +27,7 @@ rehearse: .venv/ready
 	ceremony rehearse $(SCRIPT)
 
 test: .venv/ready
-	python -m pytest -n 2
+	python -m pytest -n 3
 
 crashes: .venv/ready
 	CEREMONY_ALL_CRASHES=1 python -m pytest -n 2 tests/engine/test_crashes.py tests/room/test_crashes_on_softhsm.py

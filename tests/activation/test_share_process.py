@@ -76,7 +76,6 @@ share_process.main()
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_others_can_not_read_the_child_and_it_leaves_no_core(tmp_path: Path):
     """What it has made of itself when it takes the request."""
     root, report = Path(client.__file__).resolve().parents[2], tmp_path / "report"
@@ -96,7 +95,6 @@ def test_what_is_no_message_ends_the_talk():
         os.close(reading)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_neither_secret_nor_share_nor_pin_is_left_in_the_process_that_leads_the_ceremony():
     """All there is between a split and a login; what is ours is wiped, and no copy may be left beside it."""
     secret = bytearray(16)

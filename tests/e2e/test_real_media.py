@@ -1,7 +1,5 @@
 """Media as they are in the room: file systems of their own on block devices, mounted, and taken out again by the program."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,23 +10,7 @@ import pytest
 from tests.e2e.commands import done, rehearsed
 from tests.e2e.held import lines_of
 from tests.e2e.openssl import csr
-
-
-@contextmanager
-def device(behind: Path) -> Iterator[str]:
-    """A block device with an empty ext4 in a file."""
-    if os.geteuid() or not all(map(shutil.which, ("losetup", "mount", "umount", "mkfs.ext4"))):
-        pytest.skip("mounting needs root, losetup, mount and mkfs.ext4")
-    with behind.open("wb") as file:
-        file.truncate(8 << 20)
-    subprocess.run(["mkfs.ext4", "-q", "-F", behind], check=True)
-    looped = subprocess.run(["losetup", "-f", "--show", behind], capture_output=True, text=True, check=False)
-    if looped.returncode:
-        pytest.skip("this machine has no loop devices")
-    try:
-        yield looped.stdout.strip()
-    finally:
-        subprocess.run(["losetup", "-d", looped.stdout.strip()], check=True)
+from tests.loop_device import loop_device
 
 
 @contextmanager
@@ -48,7 +30,7 @@ def test_a_request_comes_in_and_a_bundle_leaves_on_media_of_their_own(tmp_path: 
     names = ("gamma.1", "delta.1")
     given = [f"--csr={name}={csr(tmp_path / f'{name}.pem', f'/O=Example/CN={name}')}" for name in names]
     with ExitStack() as until_the_end:
-        stick, disc = (until_the_end.enter_context(device(tmp_path / name)) for name in ("in.img", "out.img"))
+        stick, disc = (until_the_end.enter_context(loop_device(tmp_path / name)) for name in ("in.img", "out.img"))
         with mounted(stick, tmp_path / "in"):
             done("online", "request", "-o", tmp_path / "in" / "request-1", *given)
         inbox = until_the_end.enter_context(mounted(stick, tmp_path / "in", "-o", "ro"))

@@ -1,7 +1,6 @@
 """Which medium lies behind a folder: on made-up trees as the kernel lays them out, and on real file systems mounted from a file."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from ceremony.errors import CeremonyError
 from ceremony.machine.media import copy_out, must_be_fresh
 from ceremony.machine.medium import Medium, medium_at
+from tests.loop_device import loop_device
 
 _USB = "sys/devices/pci0/usb1/1-2"
 _BLOCK = f"{_USB}/1-2:1.0/host0/target0:0:0/0:0:0:0/block/sdb"
@@ -71,23 +71,12 @@ def stick(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
     """A real file system of its own on a loop device, mounted for writing: where, and the file behind it."""
     place, behind = tmp_path / "stick", tmp_path / "stick.img"
     place.mkdir()
-    if os.geteuid() or not all(map(shutil.which, ("losetup", "mount", "umount", "mkfs.ext4"))):
-        pytest.skip("mounting needs root, losetup, mount and mkfs.ext4")
-    with behind.open("wb") as file:
-        file.truncate(4 << 20)
-    subprocess.run(["mkfs.ext4", "-q", "-F", behind], check=True)
-    looped = subprocess.run(["losetup", "-f", "--show", behind], capture_output=True, text=True, check=False)
-    if looped.returncode:
-        pytest.skip("this machine has no loop devices")
-    device = looped.stdout.strip()
-    try:
+    with loop_device(behind) as device:
         if subprocess.run(["mount", device, place], capture_output=True, check=False).returncode:
             pytest.skip("nothing can be mounted here")
         yield place, behind
         while subprocess.run(["umount", place], capture_output=True, check=False).returncode == 0:
             pass
-    finally:
-        subprocess.run(["losetup", "-d", device], check=True)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Media as they are in the room: file systems of their own on block devices, mounted, and taken out again by the program."""
 
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,8 +18,16 @@ from tests.loop_device import loop_device
 def mounted(device: str, place: Path, *options: str) -> Iterator[Path]:
     """The device at this place, until somebody unmounts it."""
     place.mkdir(exist_ok=True)
-    if subprocess.run(["mount", *options, device, place], capture_output=True, check=False).returncode:
-        pytest.skip("nothing can be mounted here")
+    command = ["mount", *options, device, str(place)]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)
+    for _ in range(40):
+        if "busy" not in tried.stderr:
+            break
+        # The loop device had another file system a moment ago, in a test beside this one, and the kernel is not done with it.
+        time.sleep(0.25)
+        tried = subprocess.run(command, capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"nothing can be mounted here: {tried.stderr.strip()}")
     try:
         yield place
     finally:

@@ -27,9 +27,17 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     """Prints each check and the verdict."""
     from ceremony.online.verify_receipts import checks_of_receipts
     from ceremony.report.rendering import reports_of_bundle
+    from ceremony.room.describe import program
 
     anchors = {name: _digest(name, getattr(args, name)) for name in ("fingerprint", "script_digest", "root_fingerprint")}
-    verdict = verify_bundle(args.bundle, **anchors, previous=args.previous, no_deviations=args.no_deviations, render=reports_of_bundle)
+    verdict = verify_bundle(
+        args.bundle,
+        **anchors,
+        previous=args.previous,
+        no_deviations=args.no_deviations,
+        render=reports_of_bundle,
+        program=program(),
+    )
     if args.receipts is not None and verdict.fingerprint is not None:
         verdict = msgspec.structs.replace(verdict, checks=(*verdict.checks, *checks_of_receipts(args.bundle, args.receipts)))
     if args.json:

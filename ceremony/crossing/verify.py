@@ -7,6 +7,7 @@ that takes an anchor from outside, best the fingerprint that the people in the r
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -83,11 +84,14 @@ def verify_bundle(
     previous: Path | None = None,
     no_deviations: bool = False,
     render: Render | None = None,
+    program: Mapping[str, Any] | None = None,
 ) -> Verdict:
     """Checks the bundle and, when given, compares it with anchors (SHA-256, 64 lower-case hex digits) and an earlier bundle.
 
     `previous` is an earlier bundle of this ceremony or the last of the ceremony before. `no_deviations` makes every
-    deviation a failure. Without `render` the reports are held to their digests alone. Raises CeremonyError BUNDLE-MISSING.
+    deviation a failure. Without `render` the reports are held to their digests alone. `program` is this program as a first line
+    would describe it: where another one made the reports, they may differ from what this one renders, and the check says so.
+    Raises CeremonyError BUNDLE-MISSING.
     """
     try:
         tree = read_tree(bundle, CAPS)
@@ -100,7 +104,7 @@ def verify_bundle(
         unread = Check("record", False, f"{broken.what} All other checks need the record; they were not made.")
         return Verdict((*checks, unread), anchored=False)
     checks += [_run(name, problems, subject, passed) for name, problems, passed in _CHECKS]
-    checks.append(_run("report", lambda subject: _problems_with_reports(subject, bundle, render), subject, _REPORT_DETAIL[render is None]))
+    checks.append(_report(subject, bundle, render, program))
     signed_by, unusual = _texts(lambda: _signed_by(subject)), _texts(lambda: _unusual(subject))
     checks.append(_run("sign-offs", statements.problems_with_sign_offs, subject, "; ".join(signed_by)))
     checks.append(_run("deviations", record.problems_with_deviations, subject, "; ".join(unusual) or "none"))
@@ -202,13 +206,31 @@ def _problems_with_ledger(subject: Subject) -> Iterable[str]:
         yield "a rehearsal stands in the ledger of a production"
 
 
-def _problems_with_reports(subject: Subject, bundle: Path, render: Render | None) -> Iterable[str]:
+def _report(subject: Subject, bundle: Path, render: Render | None, program: Mapping[str, Any] | None) -> Check:
+    """The reports are what the record renders to. A later template or typesetter sets another page: then nothing is compared."""
     if render is None:
-        return
-    rendered = render(bundle)
-    for path in REPORTS:
-        if rendered.get(path) != subject.files.get(path):
-            yield f"{path} is not what the record renders to"
+        return _check("report", (), "not rendered again here")
+    try:
+        rendered = render(bundle)
+    except CeremonyError as broken:
+        return _check("report", [broken.what], "")
+    made_by = next((line.data.get("tool") for line in reversed(subject.record.lines) if line.type in ("opened", "resumed")), None)
+    different = [path for path in REPORTS if rendered.get(path) != subject.files.get(path)]
+    if different and program is not None and _renderer(made_by) != _renderer(program):
+        here, there = (" ".join(map(str, _renderer(described))) for described in (program, made_by))
+        told = f"NOT COMPARED: made by another version ({there}; here is {here}). Make it anew from the record: `ceremony report`"
+        return _check("report", (), told)
+    problems = [f"{path} is not what the record renders to" for path in different]
+    return _check("report", problems, "rendered again and the same; a rendering, not evidence")
+
+
+def _renderer(described: object) -> tuple[str, str, str]:
+    """What a report's bytes hang on: the program's version, the digest of its code, and the typesetter's version."""
+    told = described if isinstance(described, Mapping) else {}
+    packages = told.get("packages")
+    typst = packages.get("typst") if isinstance(packages, Mapping) else None
+    version = typst.get("version") if isinstance(typst, Mapping) else None
+    return str(told.get("version")), f"code {told.get('sha256')}", f"typst {version}"
 
 
 def _problems_with_previous(subject: Subject, previous: Path) -> Iterable[str]:
@@ -223,8 +245,6 @@ def _problems_with_previous(subject: Subject, previous: Path) -> Iterable[str]:
     for found in breaks_between(place_in_chain(earlier), place_in_chain(subject)):
         yield f"{found.kind}: {found.text}"
 
-
-_REPORT_DETAIL = {True: "not rendered again here", False: "rendered again and the same; a rendering, not evidence"}
 
 _CHECKS: tuple[tuple[str, Callable[[Subject], Iterable[str]], str], ...] = (
     ("files", _problems_with_listing, "exactly those that the seal and the format name"),

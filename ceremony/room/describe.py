@@ -17,12 +17,17 @@ _OURS = "root-ceremony"
 def describe(module: ModuleInfo, tokens: Sequence[TokenInfo], removed: tuple[str, ...]) -> dict[str, Any]:
     """The part of `opened` and `resumed` that is not about the script. Digests are SHA-256 hex."""
     return {
-        "tool": {"version": importlib.metadata.version(_OURS), "sha256": _code_digest(), "packages": _packages()},
+        "tool": program(),
         "module": module.facts(),
         "tokens": [token.facts() for token in tokens],
         "machine": _machine(),
         "environment_removed": list(removed),
     }
+
+
+def program() -> dict[str, Any]:
+    """This program: version, digest of its code, and the packages beside it."""
+    return {"version": importlib.metadata.version(_OURS), "sha256": _code_digest(), "packages": _packages()}
 
 
 @cache

@@ -5,12 +5,13 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ceremony.crossing.bundle import LEDGER, MANIFEST, REPORTS, SCRIPT, TRANSCRIPT
 from ceremony.crossing.files import SUMS, sums_of
-from ceremony.crossing.verify import verify_bundle
+from ceremony.crossing.verify import Verdict, verify_bundle
 from ceremony.errors import CeremonyError, ExitCode
 from ceremony.pki.names import shown_text
 from ceremony.words import sha256_hex
@@ -141,7 +142,28 @@ def test_reports_are_rendered_again_and_compared(bundle: Path) -> None:
     same = verify_bundle(bundle, render=lambda _: {REPORTS[0]: HTML, REPORTS[1]: PDF})
     assert failed(same) == set()
     assert failed(verify_bundle(bundle, render=lambda _: {REPORTS[0]: HTML, REPORTS[1]: PDF + b"x"})) == {"report"}
-    assert next(check.detail for check in verify_bundle(bundle).checks if check.name == "report") == "not rendered again here"
+    assert _report(verify_bundle(bundle)) == (True, "not rendered again here")
+
+
+def test_a_report_of_another_version_is_told_of_and_not_compared(tmp_path: Path) -> None:
+    held = whole_ceremony(tmp_path / "held")
+    here = {"version": "0.1.0", "sha256": "ab" * 32, "packages": {"typst": {"version": "0.15.2"}}}
+    put("resumed", {}, tool=here)(held)
+    bundle = held.write_bundle(tmp_path / "bundle")
+
+    def verdict(pdf: bytes, program: dict[str, Any]) -> Verdict:
+        return verify_bundle(bundle, render=lambda _: {REPORTS[0]: HTML, REPORTS[1]: pdf}, program=program)
+
+    assert _report(verdict(PDF, here)) == (True, "rendered again and the same; a rendering, not evidence")
+    assert failed(verdict(PDF + b"x", here)) == {"report"}
+    for other in (here | {"sha256": "cd" * 32}, here | {"version": "0.2.0"}, here | {"packages": {"typst": {"version": "0.16.0"}}}):
+        assert failed(verdict(PDF + b"x", other)) == set()
+        assert _report(verdict(PDF + b"x", other))[1].startswith("NOT COMPARED: made by another version (0.1.0 code abab")
+        assert _report(verdict(PDF, other)) == (True, "rendered again and the same; a rendering, not evidence")
+
+
+def _report(verdict: Verdict) -> tuple[bool, str]:
+    return next((check.passed, check.detail) for check in verdict.checks if check.name == "report")
 
 
 def _remove(bundle: Path, path: str) -> None:

@@ -45,6 +45,7 @@ def approved(script: Script, sha256: str, room: TokenRoom, face: Face) -> list[d
             shown=shown,
             digest=sha256,
             accept=part,
+            read_first=True,
         )
         _answered(face, ask)
     return [{"id": person.id, "name": person.name} for person in people]

@@ -36,7 +36,7 @@ class GenerateRoot(Step, frozen=True, tag="generate-root"):
             f"A key of type {root.key} is made on the token, under the label {root.label!r}",
             f"and the id {key_id}. It can sign and nothing else, and never leaves the token.",
         )
-        yield Ask(key="order", text="This orders the key: type its label.", by=self.actor, shown=shown, accept=root.label)
+        yield Ask(key="order", text="This orders the key: type its label.", by=self.actor, shown=shown, accept=root.label, read_first=True)
         for number, person in enumerate(self.confirm):
             question = "agree" if number == 0 else f"agree/{person}"
             agree = Ask(key=question, text="Do you agree that the key is made now?", by=person, shown=shown, accept="generate")

@@ -202,7 +202,7 @@ class Conducting(Screen[None]):
     # what the loop asks
 
     def ask(self, ask: Ask) -> None:
-        """Puts a question; the box for an order stays shut until the last line was in view."""
+        """Puts a question; the box for an order or approval stays shut until the last line was in view."""
         again = self._asked == ask
         self._asked, self._waiting_since = ask, None
         if not again:
@@ -233,7 +233,7 @@ class Conducting(Screen[None]):
             return
         self.query_one("#instruction", Text).show([instruction(ask)])
         self._open(self.query_one("#answer", Input), "ORDER> " if ask.order else "Answer> ")
-        if ask.order and not self.query_one("#reading", Reading).all_seen:
+        if (ask.order or ask.read_first) and not self.query_one("#reading", Reading).all_seen:
             self._shut_until_read()
 
     def _shut_until_read(self) -> None:
@@ -242,7 +242,7 @@ class Conducting(Screen[None]):
         self.set_focus(None)
 
     def on_reading_read_to_the_end(self, event: Reading.ReadToTheEnd) -> None:
-        """Opens the box of an order."""
+        """Opens the box that was shut until then."""
         box = self.query_one("#answer", Input)
         # The message may be about the text before this one: what counts is what stands there when it arrives.
         if event.reading.id == "reading" and event.reading.all_seen and box.disabled and isinstance(self._asked, Ask):

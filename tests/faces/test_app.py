@@ -154,6 +154,21 @@ def test_a_second_person_asked_over_the_same_lines_sees_them_once_and_reads_them
     assert [by for _, _, by in conduct.answers] == ["officer", "witness-1"]
 
 
+def test_an_approval_is_read_to_its_last_line_before_it_can_be_typed() -> None:
+    approval = Ask(key="approved/a", text="Is it approved?", by="officer", shown=tuple(map(str, range(60))), accept="go", read_first=True)
+
+    async def play(driver: Driver) -> None:
+        await driver.until("Read to the last line first")
+        await driver.press("g", "o", "enter")
+        await driver.press(*["pagedown"] * 8)
+        await driver.until("Type: go")
+        assert not driver.app.query_one("#answer", Input).value
+        await driver.type("go")
+        await driver.until("The ceremony is done.")
+
+    drive(fake.FakeCeremony([approval]), play)
+
+
 def test_what_stands_on_paper_is_nowhere_on_the_screen() -> None:
     conduct = fake.FakeCeremony([fake.step(8), fake.FROM_PAPER])
     words = " ".join(fake.PAPER_WORDS)

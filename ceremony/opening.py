@@ -6,6 +6,7 @@ from ceremony.engine.answers import problem_with
 from ceremony.engine.conduct import Stopped
 from ceremony.engine.step import Ask, Face, Interrupt, Notice
 from ceremony.errors import CeremonyError, ExitCode
+from ceremony.pki.lost_ledger import LEDGER_LOST
 from ceremony.pki.names import shown_text
 from ceremony.room.room import TokenRoom
 from ceremony.script import Script
@@ -64,6 +65,7 @@ def previous_from_paper(script: Script, face: Face) -> None:
         shown=(
             "The script starts from the bundle of an earlier ceremony.",
             "Its fingerprint comes from paper before anything of it is shown.",
+            *((f"{LEDGER_LOST}: the paper is that of the newest bundle that is left.",) if wanted.lost else ()),
         ),
         accept=wanted.fingerprint,
         blind=True,

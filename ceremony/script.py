@@ -20,6 +20,7 @@ from ceremony.engine.registry_demands import problems_with_device_registry
 from ceremony.engine.step import Person, Step
 from ceremony.errors import CeremonyError
 from ceremony.pki.device_registry import PolicyPlace
+from ceremony.pki.lost_ledger import PreviousTable, problems_with_previous
 from ceremony.pki.names import parse_name, shown_text
 from ceremony.pki.profiles import CertificateProfile, ProfileTable, RootTable, intermediate_profile, proof_profile, root_profile
 from ceremony.pki.reissuing import problems_with_reissues
@@ -95,12 +96,6 @@ class Start(Table, frozen=True):
     root: Literal["absent", "present"] = "absent"
 
 
-class Previous(Table, frozen=True):
-    """`[previous]`: the fingerprint of the ceremony before, so that an approved script is used once."""
-
-    fingerprint: HexDigest
-
-
 class Script(Table, frozen=True):
     """A ceremony script, as reviewed and approved by its digest."""
 
@@ -123,7 +118,7 @@ class Script(Table, frozen=True):
     revoke: tuple[RevokeTable, ...] = ()
     world: Start = Start()
     crossing: Crossing = Crossing()
-    previous: Previous | None = None
+    previous: PreviousTable | None = None
 
     def person(self, id: str) -> Person:
         """The participant of this id as the script names them."""
@@ -202,6 +197,8 @@ def problems_with(script: Script) -> Iterator[Problem]:
     yield from (Problem(*found) for found in problems_with_device_registry(script))
     yield from (Problem(*found) for found in problems_with_revoke(script.revoke, script.crl, script.world.root, script.window.last))
     yield from (Problem(*found) for found in problems_with_reissues(script.intermediates, script.revoke, script.world.root))
+    kinds = {step.__struct_config__.tag for step in script.steps}
+    yield from (Problem(*found) for found in problems_with_previous(script.previous, "use-root" in kinds))
     for number, what in impossible_steps(script):
         yield Problem(f"steps[{number}] {shown_text(script.steps[number - 1].title)!r}" if script.steps else "steps", what)
 

@@ -12,9 +12,10 @@ import msgspec
 
 from ceremony.activation.arrangement import PIN_NAMES, WHICH
 from ceremony.activation.roster import is_example
+from ceremony.crossing.bundle import LEDGER
 from ceremony.crossing.held_pins import BothPins
 from ceremony.crossing.ledger import activation_in
-from ceremony.crossing.previous import bundle_to_go_on_from, require_bundle
+from ceremony.crossing.previous import previous_to_go_on_from, require_bundle
 from ceremony.crossing.verify import verify_bundle
 from ceremony.engine.conduct import Stopped, conduct
 from ceremony.engine.resume import last_announced, resume
@@ -251,11 +252,12 @@ def _taken_over(folder: CeremonyFolder, script: Script, bundles: Sequence[Path],
     """Copies the previous bundle into the folder and verifies the copy against the fingerprint that the script names."""
     if script.previous is None:
         return None
+    made_again = None
     if rehearsal:
         bundle = bundles[0]
     else:
         makes_a_root = any(isinstance(step, GenerateRoot) for step in script.steps)
-        bundle = bundle_to_go_on_from(bundles, script.previous.fingerprint, None if makes_a_root else script.root)
+        bundle, made_again = previous_to_go_on_from(bundles, script.previous, None if makes_a_root else script.root)
     target = folder.path / "work" / "previous"
     if target.exists():
         shutil.rmtree(target)
@@ -265,6 +267,9 @@ def _taken_over(folder: CeremonyFolder, script: Script, bundles: Sequence[Path],
         raise CeremonyError(
             "PREVIOUS-REFUSED", f"The bundle {bundle} could not be copied: {failed}.", state="Nothing was begun."
         ) from failed
+    if made_again is not None:
+        (target / LEDGER).unlink(missing_ok=True)
+        (target / LEDGER).write_bytes(made_again)
     require_bundle(target)
     manifest_fingerprint = sha256_hex((target / "record" / "transcript.jsonl").read_bytes().splitlines(keepends=True)[-1])
     fingerprint = manifest_fingerprint if rehearsal else script.previous.fingerprint
@@ -274,7 +279,9 @@ def _taken_over(folder: CeremonyFolder, script: Script, bundles: Sequence[Path],
         why = "; ".join(f"{check.name}: {check.detail}" for check in failed_checks) or "it is a rehearsal's, and this is none"
         raise CeremonyError("PREVIOUS-REFUSED", f"The bundle of the earlier ceremony is refused: {why}.", state="Nothing was begun.")
     ledger = (target / "record" / "ledger.json").read_bytes()
-    activation = activation_in(ledger)
+    lost = script.previous.lost
+    # A lost ceremony may have changed the PINs: then the script says how they are held, and the token whether that is so.
+    activation = None if lost and lost.is_hole else activation_in(ledger)
     if activation is not None:
         require_as_left(script, activation)
     root = next((target / "root").iterdir())
@@ -285,6 +292,7 @@ def _taken_over(folder: CeremonyFolder, script: Script, bundles: Sequence[Path],
         "ledger_sha256": sha256_hex(ledger),
         "root_certificate_sha256": sha256_hex(certificate_der(read_certificates(root.read_bytes())[0])),
         **({"activation": msgspec.to_builtins(activation)} if activation else {}),
+        **({"lost": {**msgspec.to_builtins(lost), "after": fingerprint}} if lost else {}),
     }
 
 

@@ -72,6 +72,8 @@ def _about(ceremony: CeremonyOfHistory, line: str) -> Iterator[str]:
     yield f"{line}   ceremony {ceremony.ceremony}"
     signed = [f"{count} {purpose}" for purpose, count in ceremony.signed.items()]
     signed += [f"CRL {ceremony.crl}"] if ceremony.crl is not None else []
+    if ceremony.lost:
+        yield f"{line}   WITHOUT THE LEDGER BEFORE: {ceremony.lost}"
     yield f"{line}   signed: {', '.join(signed) or 'nothing'}"
     for bundle in ceremony.bundles:
         yield f"{line}   bundle {bundle.bundle}  {bundle.path}"

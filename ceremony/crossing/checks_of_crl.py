@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ceremony.crossing.artifacts import place_of, read_crl_file
 from ceremony.crossing.bundle import LEDGER
 from ceremony.crossing.ledger import LedgerOfCeremony, certified_in, last_crl, read_ledger, revocations_in
+from ceremony.crossing.lost import lost_before, numbers_left_out
 from ceremony.crossing.record import Artifact, Signature
 from ceremony.crossing.revocations import numbers_given_up
 from ceremony.crossing.subject import Subject
@@ -61,10 +62,15 @@ def _problems_with_made(
     except ValueError as broken:
         raise CeremonyError("RECORD-BROKEN", "Nobody agreed on the day before the CRL was signed.") from broken
     certified = [*certified_in(before), *_given_up_before(subject, signature)]
-    new = [entry for entry, _ in revocations(subject.script.revoke, certified, day, rehearsal=subject.record.opened.rehearsal)]
+    named = subject.record.opened.previous
+    own = named.lost if named else None
+    lost = lost_before(before) or bool(own and own.is_hole)
+    tables, rehearsal = subject.script.revoke, subject.record.opened.rehearsal
+    new = [entry for entry, _ in revocations(tables, certified, day, rehearsal=rehearsal, lost=lost)]
     entries = merged((entry.as_entry() for entry in revocations_in(before)), new)
     last = last_crl(before)
-    number = number_after(last.number if last else None, jump=len(numbers_given_up(subject.record)))
+    left_out = numbers_left_out(before) + (own.jump if own else 0)
+    number = number_after(last.number if last else None, jump=len(numbers_given_up(subject.record)) + left_out)
     if last is not None and crl.this_update < dt.datetime.fromisoformat(last.this_update):
         yield f"{path} begins before the CRL before it, at {last.this_update}"
     profile = crl_profile(subject.root.der, day, subject.script.crl.next_update, number, entries)

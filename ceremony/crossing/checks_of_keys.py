@@ -6,6 +6,7 @@ from ceremony.crossing.bundle import LEDGER
 from ceremony.crossing.checks_of_record import ordered_by_two
 from ceremony.crossing.destroyed import Destruction, destructions_in, objects_told
 from ceremony.crossing.ledger import LedgerOfCeremony, certified_in, key_attributes_in, of_other_roots, other_roots, read_ledger
+from ceremony.crossing.lost import lost_before
 from ceremony.crossing.record import Answered, data_as
 from ceremony.crossing.subject import Subject
 from ceremony.pki.destroying import problems_with_inventory, still_needed
@@ -71,4 +72,4 @@ def _still_needed(subject: Subject, found: Destruction, before: tuple[LedgerOfCe
     elsewhere = set(of_other_roots(before, digest))
     certified = [entry for entry in certified_in(here) if entry.serial not in elsewhere]
     day = subject.record.products(found.intent.step).ceremony_day or ""
-    yield from still_needed(certified, (), day, other_roots(before, digest))
+    yield from still_needed(certified, (), day, other_roots(before, digest), lost=lost_before(here))

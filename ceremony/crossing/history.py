@@ -40,6 +40,7 @@ class CeremonyOfHistory(msgspec.Struct, frozen=True):
 
     Of one that only a later ledger tells of, `bundles` is empty, and title and root are None. `signed` counts what it signed by
     purpose; what may have been signed is counted as `possibly-signed`. `crl` is the number of the CRL that it made, None for none.
+    `lost` tells what is not known since the ledger before it was lost, None where it was not.
     """
 
     number: int
@@ -51,6 +52,7 @@ class CeremonyOfHistory(msgspec.Struct, frozen=True):
     root_fingerprint: str | None
     signed: dict[str, int]
     crl: int | None
+    lost: str | None
     bundles: tuple[BundleOfHistory, ...]
 
 
@@ -195,6 +197,7 @@ def _ceremony(lineage: Lineage, told: LedgerOfCeremony, given: Sequence[_Given])
         root_fingerprint=last.place.root_fingerprint if last else None,
         signed=dict(sorted(Counter(entry.purpose if entry.state == "issued" else entry.state for entry in own.entries).items())),
         crl=own.crl.number if own.crl else None,
+        lost=own.lost.text() if own.lost else None,
         bundles=tuple(
             BundleOfHistory(shown_text(str(found.path)), found.place.bundle, found.place.fingerprint, found.subject.record.lines[-1].time)
             for found in given

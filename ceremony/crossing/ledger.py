@@ -17,6 +17,7 @@ from ceremony.crossing.record import Record, Signature
 from ceremony.crossing.revocations import IssuedCrl, Revocation, issued_in
 from ceremony.errors import CeremonyError
 from ceremony.pki.key_health import Value
+from ceremony.pki.lost_ledger import LostLedger
 from ceremony.pki.names import name_text, shown_text
 from ceremony.pki.profiles import utc_text
 from ceremony.pki.revoking import Certified
@@ -64,7 +65,8 @@ class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     `custody` is the last value of each thing that was put away, sorted by name; `media` are the serials of those that took a bundle,
     sorted; `activation` is how both PINs were held at that seal, in ceremonies that made one anew; `crl` the CRL it made, `revocations`
     what that revokes for the first time; `key_attributes` those of the root key as its making, or else the first look at it, read
-    them; `destroyed` are the root keys that it destroyed on a token. Each is left out where there is none.
+    them; `destroyed` are the root keys that it destroyed on a token; `lost` says that the ledger before it was made again. Each is left
+    out where there is none.
     """
 
     ceremony: str
@@ -80,6 +82,7 @@ class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     revocations: tuple[Revocation, ...] = ()
     key_attributes: dict[str, Value] = {}
     destroyed: tuple[Destroyed, ...] = ()
+    lost: LostLedger | None = None
 
 
 class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,6 +142,7 @@ def ledger_of(lines: Sequence[Line], previous_ledger: bytes | None) -> bytes:
         revocations=revoked,
         key_attributes=_key_attributes(record, earlier),
         destroyed=tuple(destruction.key for destruction in destructions_in(record)),
+        lost=named.lost if named else None,
     )
     return write_ledger(Ledger(1, (*earlier, own)))
 

@@ -8,12 +8,27 @@ from ceremony.crossing.bundle import CAPS, LEDGER, TRANSCRIPT
 from ceremony.crossing.chain import Place, place_in_chain
 from ceremony.crossing.files import read_tree
 from ceremony.crossing.history import history_of
+from ceremony.crossing.rebuilt import ledger_made_again
 from ceremony.crossing.subject import Subject, read_subject
 from ceremony.errors import CeremonyError
+from ceremony.pki.lost_ledger import PreviousTable
 from ceremony.pki.names import name_text, parse_name, shown_text
 from ceremony.pki.profiles import RootTable
 
 _NOTHING = "Nothing was begun."
+
+
+def previous_to_go_on_from(bundles: Sequence[Path], previous: PreviousTable, root: RootTable | None) -> tuple[Path, bytes | None]:
+    """The bundle to go on from, and its ledger made again where the script says that it is lost.
+
+    Raises CeremonyError as `bundle_to_go_on_from` and `rebuilt.ledger_made_again` do.
+    """
+    if previous.lost is None:
+        return bundle_to_go_on_from(bundles, previous.fingerprint, root), None
+    path, ledger = ledger_made_again(bundles, previous.lost)
+    if root is not None:
+        _require_root(path, read_subject(read_tree(path, CAPS).files), root)
+    return path, ledger
 
 
 def bundle_to_go_on_from(bundles: Sequence[Path], fingerprint: str, root: RootTable | None) -> Path:

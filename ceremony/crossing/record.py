@@ -14,6 +14,7 @@ from ceremony.crossing.physical import MediumTaken, PhysicalFact, Thing
 from ceremony.crossing.request import ProofRequest, ReceivedCsr, Sha256
 from ceremony.errors import CeremonyError
 from ceremony.pki.key_health import AttributeRead
+from ceremony.pki.lost_ledger import LostLedger
 from ceremony.pki.names import shown_text
 from ceremony.transcript import Line
 from ceremony.words import sha256_hex
@@ -47,13 +48,15 @@ class _Module(msgspec.Struct, frozen=True):
 class Previous(msgspec.Struct, frozen=True):
     """The ceremony before, all SHA-256 in hex: its fingerprint, its ledger's bytes, its root certificate's DER.
 
-    `activation` is how its ledger tells that the PINs were held then; None where it does not.
+    `activation` is how its ledger tells that the PINs were held then; None where it does not. `lost` is there where that ledger was
+    made again, and tells what is not known.
     """
 
     fingerprint: str
     ledger_sha256: str
     root_certificate_sha256: str
     activation: BothPins | None = None
+    lost: LostLedger | None = None
 
 
 class Opened(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ import msgspec
 
 from ceremony.activation.arrangement import Activation
 from ceremony.errors import CeremonyError
+from ceremony.pki.lost_ledger import PreviousTable
 from ceremony.pki.names import shown_text
 from ceremony.pki.profiles import ProfileTable, RootTable
 from ceremony.pki.revoking import CrlTable, RevokeTable
@@ -91,12 +92,6 @@ class ScriptWindow(msgspec.Struct, frozen=True):
     last: dt.date = msgspec.field(name="to")
 
 
-class ScriptPrevious(msgspec.Struct, frozen=True):
-    """The fingerprint (hex) of the ceremony before."""
-
-    fingerprint: str
-
-
 class ScriptAsData(msgspec.Struct, frozen=True):
     """What the ceremony script says of people, steps, PINs and certificates."""
 
@@ -110,7 +105,7 @@ class ScriptAsData(msgspec.Struct, frozen=True):
     intermediates: tuple[ScriptIntermediate, ...] = ()
     proofs: tuple[ScriptProof, ...] = ()
     max_batch: int = 25
-    previous: ScriptPrevious | None = None
+    previous: PreviousTable | None = None
     crl: CrlTable | None = None
     revoke: tuple[RevokeTable, ...] = ()
 

@@ -25,6 +25,7 @@ from ceremony.crossing.checks_of_crl import problems_with_the_crl
 from ceremony.crossing.checks_of_keys import problems_with_keys
 from ceremony.crossing.files import SUMS, problems_with_sums, read_tree
 from ceremony.crossing.ledger import ledger_of, read_ledger, without_last
+from ceremony.crossing.lost import holes, problems_with_lost_ledger
 from ceremony.crossing.private_keys import private_key_in
 from ceremony.crossing.subject import Subject, read_subject
 from ceremony.errors import CeremonyError, ExitCode
@@ -108,6 +109,7 @@ def verify_bundle(
     signed_by, unusual = _texts(lambda: _signed_by(subject)), _texts(lambda: _unusual(subject))
     checks.append(_run("sign-offs", statements.problems_with_sign_offs, subject, "; ".join(signed_by)))
     checks.append(_run("deviations", record.problems_with_deviations, subject, "; ".join(unusual) or "none"))
+    checks.append(_run("lost-ledgers", problems_with_lost_ledger, subject, "; ".join(_texts(lambda: holes(subject))) or "none"))
     if no_deviations:
         checks.append(_check("no-deviations", unusual, "all as written"))
     if previous is not None:

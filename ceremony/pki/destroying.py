@@ -9,11 +9,13 @@ from ceremony.pki.revoking import Certified
 _MOST_NAMED = 3
 
 
-def still_needed(certified: Iterable[Certified], revoked_now: Iterable[str], day: str, other_roots: Sequence[str]) -> Iterator[str]:
+def still_needed(
+    certified: Iterable[Certified], revoked_now: Iterable[str], day: str, other_roots: Sequence[str], *, lost: bool
+) -> Iterator[str]:
     """Why the key is still needed on this day (YYYY-MM-DD), each in words; nothing when it is not.
 
     `certified` is all that this root ever certified; `revoked_now` are serials (40 hex digits) that this ceremony's own CRL revokes,
-    `other_roots` the labels of roots whose keys are not destroyed.
+    `other_roots` the labels of roots whose keys are not destroyed; `lost`: a ledger was lost once, and what it told is not known.
     """
     gone = set(revoked_now)
     valid = [found for found in certified if found.purpose != "root" and found.revoked is None and found.serial not in gone]
@@ -22,6 +24,8 @@ def still_needed(certified: Iterable[Certified], revoked_now: Iterable[str], day
     if lives:
         named = ", ".join(f"{shown_text(found.subject)} (until {found.not_after})" for found in lives[:_MOST_NAMED])
         yield f"{len(lives)} certificates under it live: {named}" + ", ..." * (len(lives) > _MOST_NAMED)
+    if lost:
+        yield "a ledger of this chain was lost: what else it certified is not known"
     if not other_roots:
         yield "there is no other root: with this key the last one goes"
 

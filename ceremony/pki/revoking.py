@@ -110,17 +110,17 @@ def stand_in_name(number: int) -> str:
 
 
 def revocations(
-    tables: Sequence[RevokeTable], certified: Sequence[Certified], day: dt.date, *, rehearsal: bool
+    tables: Sequence[RevokeTable], certified: Sequence[Certified], day: dt.date, *, rehearsal: bool, lost: bool = False
 ) -> Iterator[tuple[Revoked, Certified]]:
     """What the next CRL revokes anew, and the certificate that each is: as the script says, then each signature that was given up.
 
     Raises CeremonyError REVOKE-UNKNOWN for what was never issued, is the root itself, or is not the only one of its name;
-    REVOKE-ALREADY for what is revoked.
+    REVOKE-ALREADY for what is revoked. After a ledger was `lost`, a serial that is not in it may be one that was issued all the same.
     """
     named: set[str] = set()
     for number, table in enumerate(tables, 1):
         name = stand_in_name(number) if rehearsal and table.serial else table.name
-        found = _by_name(name, certified) if name else _by_serial(table.serial or "", certified)
+        found = _by_name(name, certified) if name else _by_serial(table.serial or "", certified, lost)
         named.add(found.serial)
         yield Revoked(int(found.serial, 16), start_of(table.date or day), table.reason), found
     for found in certified:
@@ -143,8 +143,10 @@ def _by_name(name: str, certified: Iterable[Certified]) -> Certified:
     raise CeremonyError("REVOKE-UNKNOWN", f"The ledger holds no intermediate of the name {shown_text(name)}.", state=_STATE)
 
 
-def _by_serial(serial: str, certified: Iterable[Certified]) -> Certified:
+def _by_serial(serial: str, certified: Iterable[Certified], lost: bool) -> Certified:
     found = next((found for found in certified if found.serial == serial), None)
+    if found is None and lost:
+        return Certified(serial, "not known", "not in the ledger, which was lost once", None, possibly=False)
     if found is None:
         raise CeremonyError("REVOKE-UNKNOWN", f"The ledger holds no certificate with the serial {serial}.", state=_STATE)
     if found.purpose == "root":

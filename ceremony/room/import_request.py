@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from ceremony.crossing.request import read_request
 from ceremony.engine.step import AskSecret
 from ceremony.errors import CeremonyError
-from ceremony.machine.clock import now
 from ceremony.machine.disk import sync_folder
 from ceremony.machine.media import copy_in, requests_on
 from ceremony.machine.medium import medium_at
@@ -44,7 +43,7 @@ class ImportRequest(Verb):
         if not requests:
             what = f"The medium at {room.inbox} holds no request that was not imported before."
             raise CeremonyError("MEDIUM-NO-REQUEST", what, state="Nothing was imported.")
-        return {"requests": requests, "at": now().time, "unmounted": unmounted}
+        return {"requests": requests, "at": room.clock().time, "unmounted": unmounted}
 
 
 def _copied(room: "TokenRoom", sources: "list[Path]") -> "list[Path]":

@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ceremony.crossing.request import ProofRequest, write_request
-from ceremony.machine.clock import now
 from ceremony.pki.names import parse_name
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def make_up_request(room: "TokenRoom", wanted: list[str], root_certificate_sha25
     ]
     folder = room.folder.path / "work" / "rehearsal" / f"request-{secrets.token_hex(4)}"
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_request(folder, made_at=now().time, root_fingerprint=root_certificate_sha256 if proofs else None, proofs=proofs, csrs=csrs)
+    write_request(folder, made_at=room.clock().time, root_fingerprint=root_certificate_sha256 if proofs else None, proofs=proofs, csrs=csrs)
     return folder
 
 

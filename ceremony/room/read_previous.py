@@ -22,6 +22,7 @@ from ceremony.crossing.ledger import (
     revocations_in,
     serials_in,
 )
+from ceremony.crossing.lost import lost_before, numbers_left_out
 from ceremony.crossing.revocations import IssuedCrl
 from ceremony.engine.step import AskSecret
 from ceremony.errors import CeremonyError
@@ -81,6 +82,8 @@ class ReadPrevious(Verb):
             "last_crl": _crl_of(bundle, issued, ceremonies, public_key).der.hex() if issued else None,
             "crl_path": issued.path if issued else None,
             "certified": msgspec.to_builtins(certified_in(ceremonies)),
+            "numbers_left_out": numbers_left_out(ceremonies),
+            "ledger_lost": lost_before(ceremonies),
             **({"intermediates": held} if args.get("intermediates") else {}),
         }
 

@@ -36,7 +36,7 @@ class TokenRoom:
     `module` and `environment` name the PKCS#11 library and what its process gets. `serial` is that of the token in
     use; "" before one is. `removed` are the names of environment variables that hardening took away. `began` is when this
     session began: the clock must be steady since then (design, rule 9). `last_try_too`: the act that is done now may use the last try
-    of a PIN, as somebody said. `credentials` is where people's own media are mounted.
+    of a PIN, as somebody said. `credentials` is where people's own media are mounted. `clock` is the machine's, which people agree on.
     """
 
     folder: CeremonyFolder
@@ -54,6 +54,7 @@ class TokenRoom:
     to_be_initialised_again: str = ""
     last_try_too: bool = False
     monotonic: Callable[[], float] = time.monotonic
+    clock: Callable[[], Moment] = now
     began: Moment = field(default_factory=now)
     _module: Module | None = field(default=None, init=False)
     _token: Token | None = field(default=None, init=False)

@@ -90,8 +90,9 @@ def _still_needed(known: Known) -> Iterable[str]:
     elsewhere = set(known.products["of_other_roots"])
     certified = [msgspec.convert(entry, Certified) for entry in known.products["certified"] if entry["serial"] not in elsewhere]
     # What this ceremony's CRL revokes: the CRL comes before, or the script would not hold.
-    now = revocations(known.script.revoke, certified, dt.date.fromisoformat(day), rehearsal=known.rehearsal) if known.script.crl else ()
-    return still_needed(certified, [found.serial for _, found in now], day, known.products["other_roots"])
+    lost, tables = known.products.get("ledger_lost", False), known.script.revoke if known.script.crl else ()
+    now = revocations(tables, certified, dt.date.fromisoformat(day), rehearsal=known.rehearsal, lost=lost)
+    return still_needed(certified, [found.serial for _, found in now], day, known.products["other_roots"], lost=lost)
 
 
 _AFTER = (

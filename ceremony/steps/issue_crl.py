@@ -67,10 +67,11 @@ def crl_path(label: str) -> str:
 def _drafted(known: Known, label: str, previous: bytes | None, jump: int) -> Generator[Request, Any, ToSign]:
     day = dt.date.fromisoformat(known.products["ceremony_day"])
     before = read_crl(previous) if previous else None
-    new = list(revocations(known.script.revoke, _certified(known), day, rehearsal=known.rehearsal))
+    lost = known.products.get("ledger_lost", False)
+    new = list(revocations(known.script.revoke, _certified(known), day, rehearsal=known.rehearsal, lost=lost))
     entries = merged(before.revoked if before else (), (entry for entry, _ in new))
     root_certificate_der = bytes.fromhex(known.products["root_certificate"])
-    number = number_after(before.number if before else None, jump)
+    number = number_after(before.number if before else None, jump + known.products.get("numbers_left_out", 0))
     draft = draft_crl(crl_profile(root_certificate_der, day, known.script.crl.next_update, number, entries), previous)
     notes = dict(zip((entry.serial for entry, _ in new), (table.note for table in known.script.revoke), strict=False))
     told = tuple(

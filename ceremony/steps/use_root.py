@@ -4,8 +4,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from ceremony.engine.override import overridden
 from ceremony.engine.step import Act, Ask, Known, Run, Step, World
 from ceremony.pki.crl import crl_pem
+from ceremony.pki.lost_ledger import LEDGER_LOST, LostLedger
 from ceremony.steps.token import token_text
 from ceremony.words import words_of
 
@@ -32,7 +34,17 @@ class UseRoot(Step, frozen=True, tag="use-root"):
         return msgspec.structs.replace(world, root="certified", unlocked=False, unsealed=True)
 
     def run(self, known: Known) -> Run:
-        """Reads the last bundle (verified when the ceremony was opened), finds the key, has the root confirmed."""
+        """Reads the last bundle (verified when the ceremony was opened), finds the key, has the root confirmed.
+
+        Where the ledger was lost, two people bear that first, with a reason and their own credentials (design, rule 10).
+        """
+        lost = (known.opened.get("previous") or {}).get("lost")
+        left_out, is_hole = 0, False
+        if lost:
+            told = msgspec.convert(lost, LostLedger)
+            left_out, is_hole = told.jump, told.is_hole
+            people = (self.actor, self.confirm[0])
+            yield from overridden("lost", known, LEDGER_LOST, "Why does the ceremony go on all the same?", told.lines(), people)
         wanted = {"intermediates": True} if any(entry.reissue for entry in known.script.intermediates) else {}
         previous = yield Act(key="previous", verb="read-previous", args=wanted)
         key = yield Act(
@@ -74,5 +86,7 @@ class UseRoot(Step, frozen=True, tag="use-root"):
             "last_of_kind": previous["last_of_kind"],
             "last_crl": last,
             "certified": previous["certified"],
+            "numbers_left_out": previous.get("numbers_left_out", 0) + left_out,
+            "ledger_lost": previous.get("ledger_lost", False) or is_hole,
             **({"intermediates_before": previous["intermediates"]} if wanted else {}),
         }

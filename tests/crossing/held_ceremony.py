@@ -81,6 +81,8 @@ class HeldCeremony:
                 "ledger_sha256": sha256_hex(files[LEDGER]),
                 "root_certificate_sha256": sha256_hex(previous.root_der),
             }
+            lost = self.tables.previous.lost if self.tables.previous else None
+            named |= {"lost": msgspec.to_builtins(lost)} if lost else {}
         self.line(
             "opened",
             {

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ceremony import session as ceremony_session
 from ceremony.activation import shares as activation_shares
 from ceremony.crossing.bundle import REPORTS
 from ceremony.crossing.request import ProofRequest, write_request
@@ -24,15 +25,16 @@ from ceremony.machine.folder import CeremonyFolder
 from ceremony.machine.medium import Medium
 from ceremony.machine.site import Site
 from ceremony.pki.names import parse_name
-from ceremony.room import check_machine, copy_out, import_request, look_at_medium, made_up, make_bundle, read_clock, shares
+from ceremony.room import check_machine, copy_out, import_request, look_at_medium, make_bundle, shares
 from ceremony.room.room import TokenRoom
 from ceremony.script import read_script
-from ceremony.session import Outcome, Session, serial_in_use
+from ceremony.session import Outcome, Session, _taken_over, serial_in_use
 from ceremony.transcript import Moment, Transcript, read_lines
 from tests.credentials import with_credentials, write_credentials
 from tests.engine.memory_token import Faults, MemoryModule, Store
 
 FIRST_CEREMONY = Path(__file__).parents[2] / "ceremony-scripts" / "first-ceremony.toml"
+NOT_RENDERED = b"%PDF- not rendered here\n"
 _KEYS = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("alpha.1", "beta.1")}
 
 
@@ -51,7 +53,10 @@ class Clock:
 
 @dataclass
 class World:
-    """What outlives a crash: the folder with its record, the media, the token, and the paper in people's hands."""
+    """What outlives a crash: the folder with its record, the media, the token, and the paper in people's hands.
+
+    `previous` are the bundles that a later ceremony starts from.
+    """
 
     base: Path
     script: bytes = field(default_factory=lambda: with_credentials(FIRST_CEREMONY.read_bytes()))
@@ -64,6 +69,7 @@ class World:
     findings: list[Finding] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
     site: Site = field(default_factory=Site)
+    previous: tuple[Path, ...] = ()
     unwritable_from: int | None = None
     rooms: list["MemoryRoom"] = field(default_factory=list)
 
@@ -211,11 +217,11 @@ def _patched(world: World) -> Iterator[None]:
     patches: list[tuple[Any, str, Any]] = [
         (check_machine, "check_machine", lambda **_: world.findings or [Finding("routes", "ok", "No route.")]),
         (check_machine, "input_devices", lambda: ()),
-        (make_bundle, "reports_of", lambda script, lines: dict.fromkeys(REPORTS, b"%PDF- not rendered here\n")),
+        (make_bundle, "reports_of", lambda script, lines: dict.fromkeys(REPORTS, NOT_RENDERED)),
         # In processes of their own shares are handled in other tests; here it is the same functions.
         (shares, "client", activation_shares),
         *((module, "medium_at", world.medium_at) for module in (copy_out, import_request, look_at_medium)),
-        *((module, "now", world.clock) for module in (import_request, made_up, read_clock)),
+        (ceremony_session, "reports_of_bundle", lambda bundle: dict.fromkeys(REPORTS, NOT_RENDERED)),
     ]
     before = [getattr(module, name) for module, name, _ in patches]
     for module, name, value in patches:
@@ -249,14 +255,17 @@ def session(world: World) -> Iterator[Session]:
                 outbox=world.outbox,
                 credentials=world.credentials,
                 serial=serial_in_use(transcript.lines),
+                clock=world.clock,
                 began=world.clock(),
             )
             room.world, room.acts = world, []
             world.rooms.append(room)
             if transcript.lines:
-                room.ceremony = transcript.lines[0].data["ceremony"]
+                room.ceremony, previous = transcript.lines[0].data["ceremony"], transcript.lines[0].data["previous"]
+            else:
+                previous = _taken_over(folder, script, world.previous, rehearsal=world.rehearsal)
             try:
-                yield Session(folder, script, transcript, room, world.rehearsal)
+                yield Session(folder, script, transcript, room, world.rehearsal, previous)
             finally:
                 room.close()
 

@@ -8,7 +8,8 @@ import pytest
 from ceremony.custody import FORMS, problem_with_fact, same_fact
 from ceremony.engine.answers import problem_with
 from ceremony.engine.step import Act, Ask, Step, World, Write
-from ceremony.script import Previous, ScriptRefused, read_script
+from ceremony.pki.lost_ledger import PreviousTable
+from ceremony.script import ScriptRefused, read_script
 from ceremony.steps.inventory import Inventory, Item
 from ceremony.steps.record import Fact, Record
 from tests.engine.memory_room import FIRST_CEREMONY
@@ -73,7 +74,7 @@ def test_a_difference_is_shown_and_goes_on_only_by_two_people_with_a_reason() ->
 
 
 def test_a_later_ceremony_asks_the_room_for_the_ledgers_custody_and_this_ceremonys_own_goes_before(monkeypatch: Any) -> None:
-    later = msgspec.structs.replace(read_script(FIRST_CEREMONY.read_bytes()), previous=Previous(fingerprint="0" * 64))
+    later = msgspec.structs.replace(read_script(FIRST_CEREMONY.read_bytes()), previous=PreviousTable(fingerprint="0" * 64))
     monkeypatch.setattr(test_steps, "script", lambda: later)
     in_ledger = {"custody": {"token-bag": {"what": "bag", "value": "A-1"}}}
     asked, _ = run(TAKEN_OUT, in_ledger, "A-1", "A-1")

@@ -27,6 +27,7 @@ from tests.engine.memory_token import Faults, MemoryToken, Store
 SCRIPT = path_of("destroy-key")
 DAY = "2027-03-01"
 KEY = {"object_class": "PRIVATE_KEY", "label": "example-root-g1", "key_id": "aa", "key_type": "EC"}
+LOST = "a ledger of this chain was lost: what else it certified is not known"
 ALPHA = Certified("7" * 40, "intermediate", "CN=alpha.1", "alpha.1", False, None, "2031-11-19T00:00:00Z")
 
 
@@ -41,10 +42,11 @@ ALPHA = Certified("7" * 40, "intermediate", "CN=alpha.1", "alpha.1", False, None
         ([ALPHA], [ALPHA.serial], ["new-root"], ""),
         ([dataclasses.replace(ALPHA, not_after="2027-02-28T00:00:00Z")], [], ["new-root"], ""),
         ([dataclasses.replace(ALPHA, purpose="root")], [], ["new-root"], ""),
+        ([], [], ["new-root"], LOST),
     ],
 )
 def test_what_still_needs_the_key(certified: list[Certified], revoked_now: list[str], others: list[str], told: str) -> None:
-    found = "; ".join(still_needed(certified, revoked_now, DAY, others))
+    found = "; ".join(still_needed(certified, revoked_now, DAY, others, lost=told == LOST))
     assert told in found and bool(told) == bool(found)
 
 

@@ -19,7 +19,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     not matter), or one of `choices`; with neither, free text of at least `least` characters, in the `form` of
     a physical fact (ceremony.custody) where one is named. When `blind`, the screen must not show `accept`: it
     stands on paper; nor does it keep what was answered, which another person types as well. `order` marks the
-    deliberate command to sign; it, and a question to be `read_first`, is answered when all of `shown` was in view. `qr` is a text that the face draws as QR codes; of it the record holds `digest` alone.
+    deliberate command to sign; it, and a question to be `read_first`, is answered when all of `shown` was in view.
+    `qr` is a text that the face draws as QR codes; of it the record holds `digest` alone.
     `name` is who answers, where this very step called them; else the last roll-call says it.
     """
 

@@ -12,10 +12,12 @@ help:
 	@echo "make crashes     the crash tests with every half line, and each cut followed to the end"
 	@echo "make lint        ruff, mypy, import contracts, generated files"
 	@echo "make setup       only make .venv"
+	@echo "make dist        wheel and sdist, built twice and compared"
 	@echo "make wheelhouse  the folder that goes to the air-gapped machine"
+	@echo "make airgap      install it without a network, and rehearse there"
 	@echo "make goldens     write the screens' goldens anew (then read the diff)"
 	@echo "make schema      write the JSON Schema of ceremony scripts anew"
-	@echo "make docs        write docs/errors.md, docs/compliance.md and the pictures anew"
+	@echo "make docs        write docs/errors.md, docs/compliance.md, shell/ and the pictures anew"
 	@echo "make pins        pin the packages of pyproject.toml anew (needs uv)"
 
 setup: .venv/ready
@@ -47,10 +49,17 @@ schema: .venv/ready
 docs: .venv/ready
 	python docs/make_errors.py > docs/errors.md
 	python docs/make_compliance.py > docs/compliance.md
+	python docs/make_shell.py
 	python docs/make_pictures.py
+
+dist: .venv/ready
+	sh requirements/dist.sh
 
 wheelhouse: .venv/ready
 	sh requirements/wheelhouse.sh
+
+airgap: .venv/ready
+	sh requirements/airgap.sh
 
 pins:
 	sh requirements/pins.sh
@@ -59,4 +68,4 @@ pins:
 	sh requirements/install.sh
 	echo "$(CURDIR)" > $@
 
-.PHONY: help setup demo rehearse test crashes lint goldens schema docs wheelhouse pins
+.PHONY: help setup demo rehearse test crashes lint goldens schema docs dist wheelhouse airgap pins

@@ -46,10 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command `ceremony`. Returns its exit code; no traceback reaches a user."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in ("--version", "-V"):
-        from importlib.metadata import version
-
-        print(f"root-ceremony {version('root-ceremony')}")
-        return 0
+        return _told_version()
     name = arguments[0] if arguments else ""
     if name not in COMMANDS:
         return _without_command(name, arguments)
@@ -60,6 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(name, arguments[1:], removed)
     finally:
         _let_go_of_dead_streams()
+
+
+def _told_version() -> int:
+    from ceremony.built import DISTRIBUTION, build
+
+    print(f"{DISTRIBUTION} {build().version}", *build().lines(), sep="\n")
+    return 0
 
 
 def _let_go_of_dead_streams() -> None:
@@ -115,7 +119,7 @@ def _without_command(name: str, arguments: list[str]) -> int:
         epilog=f"commands:\n{listed}\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("-V", "--version", action="store_true", help="show the version and exit")
+    parser.add_argument("-V", "--version", action="store_true", help="show version, commit and the wheel's digest, and exit")
     if not arguments:
         parser.print_help(sys.stderr)
         return 2

@@ -1,15 +1,23 @@
 #!/bin/sh
-# Makes wheelhouse/: everything that the air-gapped machine installs, for this machine's platform and Python version.
-# There: python3 -m venv V && V/bin/pip install --no-index --find-links wheelhouse --require-hashes -r wheelhouse/requirements.txt
+# Makes wheelhouse/: all that the air-gapped machine installs, for this machine's platform and Python version, and how.
+# There: sh wheelhouse/install.sh FOLDER (docs/supply-chain.md has the plain commands too).
 set -eu
 cd "$(dirname "$0")/.."
-version=$(hatchling version)
+sh requirements/dist.sh
 rm -rf wheelhouse
 mkdir wheelhouse
-python -m pip download -q --require-hashes --only-binary :all: --dest wheelhouse -r requirements/offline.txt
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} hatchling build -t wheel -d "$PWD/wheelhouse" >/dev/null 2>&1
+for pins in offline installer; do
+    python -m pip download -q --require-hashes --only-binary :all: --dest wheelhouse -r requirements/$pins.txt
+done
+cp dist/*.whl requirements/install_offline.sh wheelhouse
 cd wheelhouse
+mv install_offline.sh install.sh
+ours=$(ls root_ceremony-*.whl)
 cp ../requirements/offline.txt requirements.txt
-printf 'root-ceremony==%s --hash=sha256:%s\n' "$version" "$(sha256sum <"root_ceremony-$version-py3-none-any.whl" | cut -d' ' -f1)" >>requirements.txt
+# By its path and not by its name: then pip notes the wheel's digest, which the program tells and records.
+printf './%s --hash=sha256:%s\n' "$ours" "$(sha256sum <"$ours" | cut -d' ' -f1)" >>requirements.txt
+python ../requirements/make_sbom.py . >sbom.cdx.json
 sha256sum -- * >SHA256SUMS
-echo "wheelhouse/: $(ls ./*.whl | wc -l) wheels, $(du -sh . | cut -f1). Check there with: sha256sum -c SHA256SUMS"
+echo "wheelhouse/: $(ls ./*.whl | wc -l) wheels, $(du -sh . | cut -f1), for $(python -c 'import platform; print(platform.system(), platform.machine(), "and Python", ".".join(platform.python_version_tuple()[:2]))')."
+echo "On paper, to compare before it is installed: sha256sum SHA256SUMS"
+sha256sum SHA256SUMS

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from ceremony.built import Build, build
 from ceremony.errors import CeremonyError
 from ceremony.machine.checks import Finding, check_machine
 from ceremony.machine.site import Site
@@ -24,7 +25,7 @@ def examine(
     environ: Mapping[str, str] | None = None,
     python: tuple[int, int] | None = None,
 ) -> list[Finding]:
-    """All findings: python, terminal, media of the site file, module, then the machine check.
+    """All findings: python, program, terminal, media of the site file, module, then the machine check.
 
     `module_facts` loads the module and gives a line for each thing it says of itself and its tokens; it raises CeremonyError, with
     what to do, where there is no module or it is unfit. The rest stands in for this process in tests.
@@ -32,6 +33,7 @@ def examine(
     problem = problem_with_terminal(stdin or sys.stdin, screen or sys.stderr, os.environ if environ is None else environ)
     return [
         _python(python or sys.version_info[:2]),
+        program(build()),
         _of_error("terminal", problem) if problem else Finding("terminal", "ok", "Fit for the app."),
         *(_medium(name, path) for name, path in (("inbox", site.inbox), ("outbox", site.outbox)) if path),
         _module(module_facts),
@@ -44,6 +46,17 @@ def _python(version: tuple[int, int]) -> Finding:
     if version < _OLDEST_PYTHON:
         return Finding("python", "found", f"Python {told}.", "Install Python 3.11 or later, then `make setup`.")
     return Finding("python", "ok", f"Python {told}.")
+
+
+def program(built: Build) -> Finding:
+    """Is this the program as a wheel brought it? Only a wheel made of committed files can be compared with what others have."""
+    told = f"{built.version}; {'; '.join(built.lines())}."
+    if built.altered:
+        return Finding("program", "found", told, "Install it anew from the wheelhouse, and find out who changed it.")
+    if built.tree != "as committed":
+        do_now = "For a ceremony, install the wheel of a commit: `make wheelhouse` makes it, docs/supply-chain.md tells how."
+        return Finding("program", "found" if built.tree == "changed" else "unknown", told, do_now)
+    return Finding("program", "ok", told)
 
 
 def _medium(name: str, path: Path) -> Finding:

@@ -8,10 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ceremony.built import DISTRIBUTION, build
 from ceremony.words import sha256_hex
 from hsm.facts import ModuleInfo, TokenInfo
-
-_OURS = "root-ceremony"
 
 
 def describe(module: ModuleInfo, tokens: Sequence[TokenInfo], removed: tuple[str, ...]) -> dict[str, Any]:
@@ -26,8 +25,8 @@ def describe(module: ModuleInfo, tokens: Sequence[TokenInfo], removed: tuple[str
 
 
 def program() -> dict[str, Any]:
-    """This program: version, digest of its code, and the packages beside it."""
-    return {"version": importlib.metadata.version(_OURS), "sha256": _code_digest(), "packages": _packages()}
+    """This program: its build, the digest of its code, and the packages beside it."""
+    return {**build().facts(), "sha256": _code_digest(), "packages": _packages()}
 
 
 @cache
@@ -36,7 +35,7 @@ def _packages() -> dict[str, dict[str, str]]:
     found = {}
     for distribution in importlib.metadata.distributions():
         name = distribution.metadata["Name"]
-        if name and name != _OURS:
+        if name and name != DISTRIBUTION:
             found[name] = {"version": distribution.version, "sha256": sha256_hex((distribution.read_text("RECORD") or "").encode())}
     return dict(sorted(found.items()))
 

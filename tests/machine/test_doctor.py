@@ -14,7 +14,7 @@ def findings(tmp_path, site=None, facts=lambda: ["SoftHSM 2.6.1.", "One token."]
 
 def test_everything_is_looked_at_even_where_nothing_is_well(tmp_path):
     found = findings(tmp_path)
-    assert list(found)[:3] == ["python", "terminal", "module"]
+    assert list(found)[:4] == ["python", "program", "terminal", "module"]
     assert {"routes", "interfaces", "radios", "swap", "automount", "input-devices", "clock"} <= set(found)
     assert found["module"].detail == "SoftHSM 2.6.1. One token."
 

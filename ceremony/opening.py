@@ -24,6 +24,7 @@ def approved(script: Script, sha256: str, room: TokenRoom, face: Face) -> list[d
         f"May be held from {script.window.first} to {script.window.last}. {len(script.steps)} steps.",
         f"Backup of the root key: {script.backup.kind}. {shown_text(script.backup.reason)}",
         *map(shown_text, script.activation.lines()),
+        *(script.previous.lost.lines() if script.previous and script.previous.lost else ()),
         "",
         "Site, shown and recorded, not approved:",
         f"  Module: {module.path}",

@@ -47,6 +47,8 @@ def plan_lines(script: Script, digest: str) -> list[str]:
     lines = [shown_text(script.title), f"Policy {script.policy}, evidence: {script.evidence}"]
     lines.append(f"May run from {script.window.first} to {script.window.last} ({days} days)")
     lines.append(f"Backup: {script.backup.kind}: {shown_text(script.backup.reason)} (risk owned by {shown_text(script.backup.owner)})")
+    if script.previous and script.previous.lost:
+        lines += ["", *script.previous.lost.lines()]
     lines += ["", "People"]
     for person in script.participants:
         lines.append(f"  {person.id:14} {shown_text(person.name)}, {person.role}")

@@ -1,6 +1,7 @@
 """ceremony history BUNDLE...: the chain of ceremonies, drawn and verified; anyone, offline, without a token."""
 
 import argparse
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,7 +74,8 @@ def _about(ceremony: CeremonyOfHistory, line: str) -> Iterator[str]:
     signed = [f"{count} {purpose}" for purpose, count in ceremony.signed.items()]
     signed += [f"CRL {ceremony.crl}"] if ceremony.crl is not None else []
     if ceremony.lost:
-        yield f"{line}   WITHOUT THE LEDGER BEFORE: {ceremony.lost}"
+        told = textwrap.wrap(f"WITHOUT THE LEDGER BEFORE IT: {ceremony.lost}", 76, break_on_hyphens=False)
+        yield from (f"{line}   {part}" for part in told)
     yield f"{line}   signed: {', '.join(signed) or 'nothing'}"
     for bundle in ceremony.bundles:
         yield f"{line}   bundle {bundle.bundle}  {bundle.path}"

@@ -59,14 +59,14 @@ class LostLedger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def lines(self) -> tuple[str, ...]:
         """What was lost and what is not known now, for those who go on; may be shown."""
         told = (
-            f"{LEDGER_LOST}: {shown_text(self.reason)}.",
+            f"{LEDGER_LOST}: {shown_text(self.reason).rstrip('.')}.",
             f"It was made again from the transcripts of the bundles that are left, up to {self.after}.",
         )
         if not self.is_hole:
             return (*told, "That is the last line on paper too: what is made again is all that there was.")
         return (
             *told,
-            f"What was done after it, up to {'a last line that nobody knows' if self.last == UNKNOWN else self.last}, is not known:",
+            f"What was done after it, up to {self._end}, is not known:",
             "  which certificates were signed, on which keys: look for those that are in use;",
             "  who was revoked: each entry of a lost CRL must stand in this script's [[revoke]], by its serial;",
             f"  which numbers of CRLs were used: the next one is {self.jump} higher than it would be;",
@@ -77,7 +77,11 @@ class LostLedger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The same in a sentence, for whoever verifies; may be shown."""
         if not self.is_hole:
             return f"the ledger up to {self.after} was made again from the transcripts: {shown_text(self.reason)}"
-        return f"what was done after {self.after}, up to {self.last}, is not known: {shown_text(self.reason)}"
+        return f"what was done after {self.after}, up to {self._end}, is not known: {shown_text(self.reason)}"
+
+    @property
+    def _end(self) -> str:
+        return "a last line that nobody knows" if self.last == UNKNOWN else self.last
 
 
 def problems_with_previous(table: PreviousTable | None, has_use_root: bool) -> list[tuple[str, str]]:

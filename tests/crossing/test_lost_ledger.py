@@ -174,7 +174,8 @@ def test_a_ceremony_that_goes_on_is_good_says_so_and_every_later_one_does(chain:
     history = history_of(given, fifth.fingerprint)
     assert (history.word, [ceremony.lost for ceremony in history.ceremonies]) == ("GOOD", [None, None, told, None])
     assert main(["history", *map(str, given)]) == ExitCode.UNANCHORED
-    assert f"WITHOUT THE LEDGER BEFORE: {told}" in capsys.readouterr().out
+    drawn = capsys.readouterr().out
+    assert f"WITHOUT THE LEDGER BEFORE IT: {told}" in " ".join(drawn.replace("\n|  ", "").split())
     # What was lost turns up: it is a fork, and stays one.
     assert {problem.kind for problem in history_of([*given, chain.bundles / "third"]).problems} == {"fork"}
 

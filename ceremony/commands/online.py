@@ -11,6 +11,7 @@ import msgspec
 from ceremony.commands import online_adr, online_code
 from ceremony.commands.files import print_json, say
 from ceremony.crossing.request import ProofRequest
+from ceremony.crossing.verified import verified_bundle
 from ceremony.crossing.verify import verify_bundle
 from ceremony.errors import CeremonyError
 from ceremony.machine.clock import now
@@ -36,8 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--csr", action="append", default=[], metavar="NAME=FILE", help="a CSR (PEM) and the name the script certifies it by"
     )
     request.add_argument("--code", action="append", default=[], metavar="SERVICE=CODE", help="the verification code of a service")
-    request.add_argument("--bundle", type=Path, help="with --code or --dps: the bundle whose root is to be proved; with --adr: to sign")
-    request.add_argument("--fingerprint", metavar="F", help="with --code, --dps or --adr: the bundle's fingerprint, from paper")
+    what = "with --code or --dps: the bundle whose root is to be proved; with --adr: to sign; always: whose revocations are told"
+    request.add_argument("--bundle", type=Path, help=what)
+    request.add_argument("--fingerprint", metavar="F", help="the bundle's fingerprint, from paper")
     online_adr.add_arguments(request)
     online_code.add_arguments(request)
     request.add_argument("--json", action="store_true")
@@ -58,6 +60,7 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
         raise CeremonyError("USAGE", "A request without --csr, --adr, --code and --dps holds nothing.", state="Nothing was written.")
     if twice := sorted(csrs.keys() & policies.keys()):
         raise CeremonyError("USAGE", f"{', '.join(twice)}: given by --csr and by --adr.", state="Nothing was written.")
+    revoked = _revoked_by(args.bundle, args.fingerprint)
     fetched = online_adr.fetched(args, policies) if policies else None
     csrs |= fetched.csrs if fetched else {}
     if args.dps:
@@ -74,6 +77,8 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
         print_json({"format": 1, **msgspec.to_builtins(summary)})
         return 0
     say(f"{summary.folder}: {len(summary.csrs)} CSRs. SHA-256 of request.json: {summary.sha256}")
+    for name in revoked:
+        say(f"The root has revoked {name}. Is its enrollment group disabled? `ceremony online disable {name}` does that, twice is no harm.")
     for csr in summary.csrs:
         say("", f"{csr.name}: {csr.subject}", "  For the paper form, which travels apart from the medium (first and second eight words):")
         say(f"    {' '.join(csr.words[:8])}", f"    {' '.join(csr.words[8:16])}", f"  SHA-256 of the key: {csr.spki_sha256}")
@@ -81,6 +86,16 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
             say(f"  asks for (never copied): {line}")
     print(summary.folder)
     return 0
+
+
+def _revoked_by(bundle: Path | None, fingerprint: str | None) -> tuple[str, ...]:
+    """Names of intermediates that the bundle's root has revoked: whoever asks for their successors is told what else is to be done."""
+    if bundle is None or fingerprint is None:
+        return ()
+    try:
+        return verified_bundle(bundle, fingerprint_typed(fingerprint)).revoked_names
+    except ValueError as why:
+        raise CeremonyError("ANCHOR-INCOMPLETE", f"--fingerprint: {why}.", state="Nothing was written.") from why
 
 
 class _Root(NamedTuple):

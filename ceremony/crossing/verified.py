@@ -1,6 +1,6 @@
 """A bundle as its users take it: verified against the fingerprint from paper first, then read by the digests of its seal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ceremony.crossing.artifacts import place_of, read_certificates, read_crl_file
 from ceremony.crossing.bundle import CAPS, LEDGER
 from ceremony.crossing.files import read_tree
-from ceremony.crossing.ledger import read_ledger
+from ceremony.crossing.ledger import LedgerOfCeremony, certified_in, read_ledger
 from ceremony.crossing.subject import read_subject
 from ceremony.crossing.verify import verify_bundle
 from ceremony.errors import CeremonyError
@@ -36,12 +36,22 @@ class CertificateOfBundle:
 
 
 @dataclass(frozen=True)
+class DestroyedRoot:
+    """A root of the chain whose key is destroyed: its label, SHA-256 (hex) of its certificate's DER, and why. Foreign text."""
+
+    label: str
+    certificate_sha256: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class VerifiedBundle:
     """What a verified bundle holds. `label` is the root's, and the certificate's name at the service.
 
     `intermediates` go by name, `proofs` by (service, certificate name). `earlier` are fingerprints from which receipts of this
     root may have begun. `policies` gives, by the name of the intermediate that is its issuing CA, the NAMESPACE/POLICY of Azure Device
-    Registry that the script names. `crl` is the root's newest one at the time of the ceremony.
+    Registry that the script names. `crl` is the root's newest one at the time of the ceremony; `destroyed` are the roots of the chain
+    whose keys are gone, `revoked_names` names of intermediates of which a certificate is revoked.
     """
 
     path: Path
@@ -57,6 +67,9 @@ class VerifiedBundle:
     earlier: tuple[str, ...]
     policies: Mapping[str, str] = field(default_factory=dict)
     crl: Crl | None = None
+
+    destroyed: tuple[DestroyedRoot, ...] = ()
+    revoked_names: tuple[str, ...] = ()
 
     def revoked(self, serial: int) -> Revoked | None:
         """How the bundle's CRL revokes the certificate with this serial; None where it does not, or there is no CRL."""
@@ -106,6 +119,8 @@ def verified_bundle(path: Path, fingerprint: str) -> VerifiedBundle:
         root_fingerprint=subject.root_fingerprint,
         intermediates=found.get("intermediate-certificate", {}),
         proofs={(name.split("/")[0], name.split("/")[1]): entry for name, entry in found.get("proof-certificate", {}).items()},
+        destroyed=_destroyed(ledger.ceremonies),
+        revoked_names=tuple(found.name for found in certified_in(ledger.ceremonies) if found.revoked and found.name),
         earlier=(
             *(seal for ceremony in ledger.ceremonies for seal in ceremony.seals),
             *((previous.fingerprint,) if previous else ()),
@@ -117,6 +132,12 @@ def verified_bundle(path: Path, fingerprint: str) -> VerifiedBundle:
         },
         crl=next((read_crl_file(files[name]) for name, entry in sealed.items() if entry.kind == "crl"), None),
     )
+
+
+def _destroyed(ceremonies: Sequence[LedgerOfCeremony]) -> tuple[DestroyedRoot, ...]:
+    roots = {ceremony.root.public_key_sha256: ceremony.root for ceremony in ceremonies if ceremony.root}
+    gone = [(roots.get(key.public_key_sha256), key) for ceremony in ceremonies for key in ceremony.destroyed]
+    return tuple(DestroyedRoot(root.label, root.certificate_sha256, key.reason) for root, key in gone if root)
 
 
 def _refused(path: Path, why: str) -> CeremonyError:

@@ -20,6 +20,8 @@ STILL_WORKING = (
     "their hub asks no group; `--hub HOST` disables them there.",
     "Do not delete the group: disabled it goes on refusing, deleted a group above it",
     "could let its devices in.",
+    "If the intermediate is compromised, the root revokes it next: a ceremony of",
+    "revoke-intermediate.toml.",
 )
 
 

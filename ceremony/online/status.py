@@ -6,11 +6,13 @@ from datetime import datetime
 import msgspec
 
 from ceremony.crossing.duties import Duty, days_text
+from ceremony.crossing.verified import DestroyedRoot
 from ceremony.online.clocks import difference_text
 from ceremony.online.config import OnlineConfig
 from ceremony.online.control_plane import MOST_CERTIFICATES, UploadedCertificate
 from ceremony.online.data_plane import MOST_GROUPS
 from ceremony.online.depends import ends_of, groups_on, open_to
+from ceremony.online.destroyed import left_of_destroyed
 from ceremony.online.groups import differences, settings_of
 from ceremony.online.receipts import Receipt
 from ceremony.online.revoked import revoked_groups
@@ -85,13 +87,15 @@ def policies_in(receipts: Sequence[Receipt], config: OnlineConfig) -> list[str]:
 
 
 def status_of(
-    world: World, config: OnlineConfig, receipts: Sequence[Receipt], crl: Crl | None = None, duties: tuple[Duty, ...] = ()
+    world: World, config: OnlineConfig, receipts: Sequence[Receipt], crl: Crl | None = None, duties: tuple[Duty, ...] = (),
+    destroyed: Sequence[DestroyedRoot] = (),
 ) -> Status:
     """What the world is, compared with the settings, with what our receipts say we left, and with the root's CRL; and what comes next."""
     findings = [*_of_service(world), *_of_groups(world, config), *_of_certificates(world), *_since_receipts(world, config, receipts)]
     findings += _of_policies(world, _ours(receipts, config))
     for found in revoked_groups(world, crl):
         findings.append(Finding("danger" if found.group.is_enabled else "note", shown_text(found.group.group_id), found.text))
+    findings += [Finding(*found) for found in left_of_destroyed(world, destroyed)]
     order = ("danger", "drift", "note")
     return Status(
         service=shown_text(config.shown),

@@ -8,14 +8,17 @@ import msgspec
 import pytest
 
 from ceremony.crossing.duties import duties_of
-from ceremony.crossing.verified import VerifiedBundle, verified_bundle
+from ceremony.crossing.verified import DestroyedRoot, VerifiedBundle, verified_bundle
 from ceremony.errors import CeremonyError
 from ceremony.online.apply import refuse_odd_actions
 from ceremony.online.config import GroupDefaults
+from ceremony.online.destroyed import left_of_destroyed
+from ceremony.online.disable import disable_group
 from ceremony.online.plan import make_plan
 from ceremony.online.revoked import revoked_groups
 from ceremony.pki.revocation import Revoked, start_of
 from ceremony.simulator import groups
+from tests.crossing.held_ceremony import new_csr
 from tests.crossing.held_crl import REVOKE_ALPHA, crl_ceremony
 from tests.online.held_service import HeldService
 from tests.pki.material import DAY
@@ -49,6 +52,36 @@ def test_an_enabled_group_of_a_revoked_intermediate_is_told_until_it_is_disabled
     ((kind, name, text),) = findings(held, *given)
     assert (kind, name) == ("note", "alpha.1") and "disabled, as it should be" in text
     assert "DANGER" not in held.run("plan", bundle, "--fingerprint", fingerprint).out
+
+
+def test_a_request_after_a_revocation_tells_what_else_is_to_be_done(held: HeldService) -> None:
+    held.settled()
+    bundle, fingerprint = crl_bundle(held)
+    (held.folder / "alpha.2.pem").write_bytes(new_csr("CN=alpha.2,O=Example"))
+    csr = ("--csr", f"alpha.2={held.folder / 'alpha.2.pem'}")
+    asked = held.run("request", "-o", held.folder / "request-1", *csr, "--bundle", bundle, "--fingerprint", fingerprint)
+    assert asked.code == 0, asked.err
+    assert "The root has revoked alpha.1." in asked.err and "`ceremony online disable alpha.1`" in asked.err
+    given = ("--bundle", held.bundle_2, "--fingerprint", held.fingerprint_2)
+    assert "revoked" not in held.run("request", "-o", held.folder / "request-2", *csr, *given).err
+    refused = held.run("request", "-o", held.folder / "request-3", *csr, "--bundle", bundle, "--fingerprint", "0" * 64)
+    assert refused.code == 1 and "BUNDLE-REFUSED" in refused.err and not (held.folder / "request-3").exists()
+    assert "revoke-intermediate.toml" in held.run("disable", "alpha.1", "--receipts", held.folder / "receipts.jsonl").err
+
+
+def test_what_a_root_whose_key_is_destroyed_leaves_at_the_service_is_told(held: HeldService) -> None:
+    held.settled()
+    root = held.verified_2().root_fingerprint
+    with held.connected() as service:
+        ((kind, name, text),) = left_of_destroyed(service.observe(), [DestroyedRoot("example-root-g1", root, "Rolled over.")])
+        assert (kind, name) == ("drift", "example-root-g1")
+        assert "destroyed (Rolled over.)" in text and "Enabled groups stand on it: alpha.1, beta.1" in text
+        for group in ("alpha.1", "beta.1"):
+            disable_group(service, group)
+        ((kind, _, text),) = left_of_destroyed(service.observe(), [DestroyedRoot("example-root-g1", root, "Rolled over.")])
+        assert kind == "drift" and "no enabled group" in text and "`ceremony online retire example-root-g1`" in text
+        ((kind, name, text),) = left_of_destroyed(service.observe(), [DestroyedRoot("example-root-g1", "0" * 64, "Rolled over.")])
+        assert (kind, name) == ("note", "example-root-g1") and "as it should be" in text
 
 
 def test_the_duties_that_the_bundle_tells_of_stand_in_the_status(held: HeldService) -> None:

@@ -93,7 +93,7 @@ CKR: Final[dict[int, Returned]] = {
     0x100: Returned("CKR_USER_ALREADY_LOGGED_IN", "TOKEN-BUSY", "somebody is logged in already", "Lock the token and log in anew."),
     0x101: Returned("CKR_USER_NOT_LOGGED_IN", "TOKEN-NOT-LOGGED-IN", "nobody is logged in"),
     0x102: Returned("CKR_USER_PIN_NOT_INITIALIZED", "TOKEN-NO-PIN", "the user PIN has never been set"),
-    0x103: Returned("CKR_USER_TYPE_INVALID", _MISUSED, "the token does not have this kind of user"),
+    0x103: Returned("CKR_USER_TYPE_INVALID", "MECHANISM-MISSING", "the token does not have this kind of user", _VENDORS_TOOL),
     0x104: Returned("CKR_USER_ANOTHER_ALREADY_LOGGED_IN", "TOKEN-BUSY", "another kind of user is logged in"),
     0x105: Returned("CKR_USER_TOO_MANY_TYPES", "TOKEN-BUSY", "too many kinds of user are logged in"),
     0x110: Returned("CKR_WRAPPED_KEY_INVALID", _MISUSED, "a wrapped key is not valid"),

@@ -20,7 +20,7 @@ import msgspec
 
 from hsm import pipe
 from hsm.errors import TokenError
-from hsm.facts import AttributeReading, FoundKey, GeneratedKey, ModuleInfo, ObjectInfo, SignatureMade, TokenInfo
+from hsm.facts import AttributeReading, FoundKey, GeneratedKey, ModuleInfo, ObjectInfo, SignatureMade, TokenAbilities, TokenInfo
 from hsm.module import checked_module
 from hsm.profiles import profile_of
 from hsm.softhsm import loader_environment
@@ -269,6 +269,10 @@ class Token:
     def info(self) -> TokenInfo:
         """What the token says of itself now. Raises TOKEN-REMOVED when another is in its place."""
         return self._call("info", TokenInfo)
+
+    def abilities(self) -> TokenAbilities:
+        """What it can do by its own word and its profile, a blank one too. Needs no login."""
+        return self._call("abilities", TokenAbilities)
 
     def initialise(self, label: str, so_pin: bytearray | None, user_pin: bytearray | None, again: bool = False) -> TokenInfo:
         """Erases the token and sets label (1 to 32 bytes of UTF-8), SO PIN and user PIN; serial and label may change.

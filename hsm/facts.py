@@ -77,6 +77,23 @@ class TokenInfo(Facts, frozen=True, kw_only=True):
     profile: str
 
 
+class TokenAbilities(Facts, frozen=True, kw_only=True):
+    """What a token can do by its own word and its profile: "" where it can, else why not, in words.
+
+    `keys` has each kind that we make ("ec:secp384r1", …), made and then used to sign; `initialisation`: by C_InitToken, and so by us;
+    `second_initialisation`: once more, when the first was interrupted;
+    `so_pin`: a security officer, who sets the user PIN; `pin_change`: the user PIN by the old one.
+    """
+
+    keys: dict[str, str]
+    initialisation: str
+    second_initialisation: str
+    so_pin: str
+    pin_change: str
+    random: str
+    profile: str
+
+
 class ObjectInfo(Facts, frozen=True, kw_only=True):
     """An object on the token: class and key type by their PKCS#11 names, `key_id` in hex."""
 

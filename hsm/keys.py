@@ -108,13 +108,18 @@ def require_mechanism(slot: pkcs11.Slot, kind: KeyKind, name: str) -> None:
     """Raises MECHANISM-MISSING unless the token lists the mechanism and takes this key size with it."""
     if kind.making not in slot.get_mechanisms():
         raise TokenError("MECHANISM-MISSING", f"The token does not make keys of the kind {name} (CKM_{kind.making.name}).")
-    info = slot.get_mechanism_info(kind.making)
+    require_size(slot, kind.making, kind.bits)
+
+
+def require_size(slot: pkcs11.Slot, mechanism: pkcs11.Mechanism, bits: int) -> None:
+    """Raises MECHANISM-MISSING unless the token takes keys of this size with the mechanism; one that tells no sizes takes all."""
+    info = slot.get_mechanism_info(mechanism)
     least, most = info.min_key_length or 0, info.max_key_length or 0
-    if most and not least <= kind.bits <= most:
-        raise TokenError("MECHANISM-MISSING", f"The token makes keys of {least} to {most} bits, not {kind.bits} (CKM_{kind.making.name}).")
+    if most and not least <= bits <= most:
+        raise TokenError("MECHANISM-MISSING", f"The token takes keys of {least} to {most} bits, not {bits} (CKM_{mechanism.name}).")
 
 
-def make_pair(session: pkcs11.Session, kind: KeyKind, label: str, key_id: bytes, profile: TokenProfile) -> tuple[Key, Key]:
+def make_pair(session: pkcs11.Session, kind: KeyKind, label: str, key_id: bytes) -> tuple[Key, Key]:
     """C_GenerateKeyPair with the strict template: the public and the private object."""
     arguments: dict[str, Any] = {
         "id": key_id,
@@ -122,8 +127,8 @@ def make_pair(session: pkcs11.Session, kind: KeyKind, label: str, key_id: bytes,
         "store": True,
         "capabilities": pkcs11.MechanismFlag.SIGN | pkcs11.MechanismFlag.VERIFY,
         "mechanism": kind.making,
-        "public_template": _template(_SENT_PUBLIC, profile, _PUBLIC),
-        "private_template": _template(_SENT_PRIVATE, profile, ""),
+        "public_template": _template(_SENT_PUBLIC),
+        "private_template": _template(_SENT_PRIVATE),
     }
     if kind.key_type is _RSA:
         return session.generate_keypair(_RSA, kind.bits, **arguments)
@@ -131,11 +136,8 @@ def make_pair(session: pkcs11.Session, kind: KeyKind, label: str, key_id: bytes,
     return curve.generate_keypair(**arguments)
 
 
-def _template(wanted: dict[str, bool], profile: TokenProfile, prefix: str) -> dict[pkcs11.Attribute, Any]:
-    return {
-        pkcs11.Attribute[name]: pkcs11.DEFAULT if prefix + name in profile.omitted else value
-        for name, value in wanted.items()
-    }
+def _template(wanted: dict[str, bool]) -> dict[pkcs11.Attribute, Any]:
+    return {pkcs11.Attribute[name]: value for name, value in wanted.items()}
 
 
 def read_attribute(key: Key, name: str) -> Any:
@@ -240,14 +242,15 @@ def signature(private: Key, form: SignatureForm, mechanisms: frozenset[Any], alg
     scheme, _, hash_name = algorithm.rpartition("-")
     if scheme != form.scheme or hash_name not in _HASHES:
         raise TokenError("MECHANISM-MISSING", f"A signature of the kind {algorithm!r} was asked for; the key makes {form.scheme}.")
-    mechanism, octets = _way_to_sign(mechanisms, scheme, hash_name, message)
+    mechanism, octets = way_to_sign(mechanisms, scheme, hash_name, message)
     made: bytes = private.sign(octets, mechanism=mechanism)
     if len(made) != form.length:
         raise TokenError("SIGNATURE-MALFORMED", f"The token returned {len(made)} bytes as a signature, not {form.length}.")
     return made if scheme == "rsa-pkcs1" else der.ecdsa_signature(made), f"CKM_{mechanism.name}"
 
 
-def _way_to_sign(mechanisms: frozenset[Any], scheme: str, hash_name: str, message: bytes) -> tuple[pkcs11.Mechanism, bytes]:
+def way_to_sign(mechanisms: frozenset[Any], scheme: str, hash_name: str, message: bytes) -> tuple[pkcs11.Mechanism, bytes]:
+    """The mechanism of these that signs by the scheme with the hash, and what it is given. Raises MECHANISM-MISSING."""
     digest = hashlib.new(hash_name, message).digest()
     hashing = pkcs11.Mechanism[f"ECDSA_{_HASHES[hash_name]}" if scheme == "ecdsa" else f"{_HASHES[hash_name]}_RSA_PKCS"]
     if scheme == "ecdsa":

@@ -41,6 +41,8 @@ class TokenPins(TokenSession):
         `again` is for an initialisation that was interrupted: only when no object is visible without a login.
         """
         info = self.info()
+        profile = self._profile_of(info)
+        self._refuse(profile.no_initialisation or (profile.no_second_initialisation if info.initialised and again else ""))
         if not 1 <= len(label.encode()) <= 32:
             raise TokenError("TOKEN-LABEL", f"The label {label!r} has {len(label.encode())} bytes.")
         if info.initialised and not again:
@@ -53,15 +55,17 @@ class TokenPins(TokenSession):
         if info.initialised and (visible := len(list(self._opened().get_objects()))):
             raise TokenError("TOKEN-NOT-BLANK", f"The token {info.serial} holds {visible} objects: this is no interrupted initialisation.")
         self.drop_session()
-        before = {(found.serial, found.label) for found in present_tokens(self._sidecar, self._names).values()}
-        self._sidecar.init_token(self._slot, so_pin, label)
+        present = {(found.serial, found.label) for found in present_tokens(self._sidecar, self._names).values()}
+        from_factory = self._factory_so_pin(info)
+        self._sidecar.init_token(self._slot, from_factory or so_pin, label)
         try:
-            self._slot = self._slot_after_initialisation(label, before)
+            self._slot = self._slot_after_initialisation(label, info, present)
             self._serial, self._label = (found := self._read_info()).serial, found.label
             session = self._opened()
-            self._sidecar.login(handle_of(session), SECURITY_OFFICER, so_pin)
-            self._sidecar.init_pin(handle_of(session), user_pin)
-            self._sidecar.logout(handle_of(session))
+            self._sidecar.login(handle_of(session), SECURITY_OFFICER, from_factory or so_pin)
+            if from_factory:
+                self._sidecar.set_pin(handle_of(session), from_factory, so_pin)
+            self._give_user_pin(handle_of(session), user_pin)
         except (pkcs11.PKCS11Error, TokenError) as failed:
             error = failed if isinstance(failed, TokenError) else keys.as_token_error(failed, "initialising the token")
             error.state = _HALF_INITIALISED
@@ -70,15 +74,33 @@ class TokenPins(TokenSession):
             self.drop_session()
         return self.info()
 
-    def _slot_after_initialisation(self, label: str, before: set[tuple[str, str]]) -> int:
-        """The slot may have another number now and the token another serial: SoftHSM changes both."""
+    def _factory_so_pin(self, info: TokenInfo) -> bytearray | None:
+        """The SO PIN that a token of this kind comes with, and has again after C_InitToken; no secret. None: a blank token has none."""
+        known = self._profile_of(info).factory_so_pin
+        return bytearray(known) if known and "SO_PIN_TO_BE_CHANGED" in info.flags else None
+
+    def _give_user_pin(self, session: int, user_pin: bytearray | None) -> None:
+        """C_InitPIN in a session of the security officer, who is logged out then. Where the user must change it first, that is done."""
+        self._sidecar.init_pin(session, user_pin)
+        self._sidecar.logout(session)
+        if user_pin is not None and "USER_PIN_TO_BE_CHANGED" in self._read_info().flags:
+            self._sidecar.login(session, USER, user_pin)
+            self._sidecar.set_pin(session, user_pin, user_pin)
+            self._sidecar.logout(session)
+
+    def _slot_after_initialisation(self, label: str, before: TokenInfo, present: set[tuple[str, str]]) -> int:
+        """The slot may have another number now and the token another serial: SoftHSM changes both.
+
+        A module may tell another label than it was given: OpenSC cuts it and puts the PIN's name behind it. So a token with the serial of
+        `before` in the same slot is the one.
+        """
         # python-pkcs11 must look too, or SoftHSM does not build its list of slots anew
         self._library.get_slots(token_present=True)
-        slots = present_tokens(self._sidecar, self._names)
-        labelled = {slot: info for slot, info in slots.items() if info.initialised and info.label == label}
-        if self._slot in labelled:
+        slots = {slot: info for slot, info in present_tokens(self._sidecar, self._names).items() if info.initialised}
+        labelled = {slot: info for slot, info in slots.items() if info.label == label}
+        if self._slot in labelled or self._slot in slots and before.serial and slots[self._slot].serial == before.serial:
             return self._slot
-        new = [slot for slot, info in labelled.items() if (info.serial, info.label) not in before] or list(labelled)
+        new = [slot for slot, info in labelled.items() if (info.serial, info.label) not in present] or list(labelled)
         if len(new) != 1:
             code = "TOKEN-AMBIGUOUS" if new else "TOKEN-NOT-FOUND"
             raise TokenError(code, f"After it was initialised, {len(new)} tokens have the label {label!r}.")
@@ -92,6 +114,12 @@ class TokenPins(TokenSession):
         elif not info.shortest_pin <= len(pin) <= info.longest_pin:
             what = f"The token takes a {_PINS[who].name} of {info.shortest_pin} to {info.longest_pin} bytes, and this one is not."
             raise TokenError("TOKEN-PIN-LENGTH", what, state="No try was used.")
+
+    @staticmethod
+    def _refuse(why: str) -> None:
+        """Raises MECHANISM-MISSING with the reason that the profile gives, if any."""
+        if why:
+            raise TokenError("MECHANISM-MISSING", why, state="The token is unchanged. No try was used.", do_now="See docs/tokens.md.")
 
     def login(self, user_pin: bytearray | None, *, last_try_too: bool) -> None:
         """C_Login as the user. Refuses before it costs a try where the token's flags say that it must fail, or might lock."""
@@ -108,6 +136,7 @@ class TokenPins(TokenSession):
         """C_SetPIN after a login with the old PIN: the user's own, or the security officer's. Nobody stays logged in."""
         if who == "user":
             self._require_user_pin()
+            self._refuse(self._profile_of(self.info()).no_pin_change)
         self._require_fit(new, who, self.info())
         session = self._log_in(who, old, last_try_too=last_try_too)
         try:
@@ -123,7 +152,7 @@ class TokenPins(TokenSession):
         self._require_fit(new_user_pin, "user", self.info())
         session = self._log_in("so", so_pin, last_try_too=last_try_too)
         try:
-            self._sidecar.init_pin(session, new_user_pin)
+            self._give_user_pin(session, new_user_pin)
         except TokenError as error:
             self._tell_whether_changed(error, "user")
             raise
@@ -138,6 +167,8 @@ class TokenPins(TokenSession):
     def _log_in(self, who: Who, pin: bytearray | None, *, last_try_too: bool) -> int:
         """A new session that is logged in; its handle. Nothing is tried where the flags say that it must fail, or might lock."""
         info, name = self.info(), _PINS[who].name
+        if who == "so":
+            self._refuse(self._profile_of(info).no_so_pin)
         if not info.initialised:
             raise TokenError("TOKEN-BLANK", f"The token {info.serial or 'without a serial'} is not initialised.")
         tries = _tries(info, who)

@@ -13,6 +13,7 @@ from hsm import keys
 from hsm.errors import TokenError
 from hsm.facts import TokenInfo
 from hsm.present import token_info
+from hsm.profiles import TokenProfile, profile_of
 from hsm.sidecar import Sidecar
 
 _SESSION_IS_LOST: Final = frozenset(
@@ -51,6 +52,9 @@ class TokenSession:
         if (info.serial, info.label) != (self._serial, self._label):
             raise TokenError("TOKEN-REMOVED", f"The slot holds the token {info.serial or 'without a serial'!r}, not {self._serial!r}.")
         return info
+
+    def _profile_of(self, info: TokenInfo) -> TokenProfile:
+        return profile_of(*self._names, info.manufacturer, info.model)
 
     def _pkcs11_slot(self) -> pkcs11.Slot:
         for slot in self._library.get_slots(token_present=True):

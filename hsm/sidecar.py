@@ -19,6 +19,7 @@ _PIN: Final = (ctypes.c_void_p, _Number)
 _OK: Final = 0
 _NOT_INITIALIZED: Final = 0x190
 _PR_SET_DUMPABLE: Final = 4
+_LISTS_HELD: Final = 3
 SECURITY_OFFICER: Final = 0
 USER: Final = 1
 
@@ -45,6 +46,20 @@ class _Info(ctypes.Structure):
         ("flags", _Number),
         ("libraryDescription", ctypes.c_char * 32),
         ("libraryVersion", _Version),
+    ]
+
+
+class _NssArguments(ctypes.Structure):
+    """NSS's CK_C_INITIALIZE_ARGS (nss/lib/util/pkcs11t.h): LibraryParameters stands before pReserved."""
+
+    _fields_ = [
+        ("CreateMutex", ctypes.c_void_p),
+        ("DestroyMutex", ctypes.c_void_p),
+        ("LockMutex", ctypes.c_void_p),
+        ("UnlockMutex", ctypes.c_void_p),
+        ("flags", _Number),
+        ("parameters", ctypes.c_char_p),
+        ("pReserved", ctypes.c_void_p),
     ]
 
 
@@ -112,6 +127,29 @@ class Sidecar:
             raise TokenError("MODULE-NOT-PKCS11", f"{path} gives no list of functions (return value 0x{value:x}).")
         self._library = library
         self._functions = _FunctionList.from_address(found.value)
+
+    def start(self, parameters: str) -> None:
+        """C_Initialize with NSS's own parameters, which stand in its longer CK_C_INITIALIZE_ARGS where others have pReserved."""
+        arguments = _NssArguments(parameters=parameters.encode())
+        self._call("C_Initialize", "starting the module", [ctypes.c_void_p], ctypes.addressof(arguments))
+
+    def end(self) -> None:
+        """C_Finalize."""
+        self._call("C_Finalize", "ending the module", [ctypes.c_void_p], None)
+
+    def follow(self, caller: object) -> None:
+        """Takes the list of functions that this `lib` of python-pkcs11 holds, for p11-kit-client makes one with a new state at each asking.
+
+        The list is the first field that `HasFuncList` adds to a Python object (python-pkcs11 0.10, _pkcs11.pyx). Raises
+        MODULE-UNSUITABLE where the class is laid out otherwise.
+        """
+        holder = next((kind for kind in type(caller).__mro__ if kind.__name__ == "HasFuncList"), object)
+        as_known = object.__basicsize__ + _LISTS_HELD * ctypes.sizeof(ctypes.c_void_p)
+        if holder.__base__ is not object or holder.__basicsize__ != as_known:
+            raise TokenError("MODULE-UNSUITABLE", "The module keeps a state for each caller, and this python-pkcs11 hides which it has.")
+        held = ctypes.c_void_p.from_address(id(caller) + object.__basicsize__).value
+        if held:
+            self._functions = _FunctionList.from_address(held)
 
     def _call(self, name: str, doing: str, types: Sequence[type], *arguments: object) -> None:
         address = getattr(self._functions, name)

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import pkcs11
 
 from hsm import keys
+from hsm.abilities import abilities
 from hsm.errors import TokenError
-from hsm.facts import AttributeReading, FoundKey, GeneratedKey, ObjectInfo, SignatureMade
+from hsm.facts import AttributeReading, FoundKey, GeneratedKey, ObjectInfo, SignatureMade, TokenAbilities
 from hsm.pins import TokenPins
-from hsm.profiles import TokenProfile, profile_of
 from hsm.session import LOGGED_OUT
 from hsm.sidecar import Sidecar
 
@@ -30,9 +30,9 @@ class HeldToken(TokenPins):
         self._signing_keys.clear()
         super().drop_session()
 
-    def _profile(self) -> TokenProfile:
-        info = self.info()
-        return profile_of(*self._names, info.manufacturer, info.model)
+    def abilities(self) -> TokenAbilities:
+        """What it can do by its own word; needs no login."""
+        return abilities(self._pkcs11_slot(), self.info(), self._profile_of(self.info()))
 
     def random(self, length: int) -> bytes:
         """C_GenerateRandom; needs no login."""
@@ -47,13 +47,15 @@ class HeldToken(TokenPins):
         """Makes a pair, reads every attribute back, and destroys the pair again when one is not as wanted."""
         kind = keys.kind_of(key)
         session = self._logged_in_session()
-        profile = self._profile()
+        profile = self._profile_of(self.info())
         for what, attribute, value in (("label", pkcs11.Attribute.LABEL, label), ("id", pkcs11.Attribute.ID, key_id)):
             if list(session.get_objects({attribute: value})):
                 shown = value if isinstance(value, str) else value.hex()
                 raise TokenError("KEY-EXISTS", f"An object with the {what} {shown} is on the token already.", state="No key was made.")
+        if key in profile.no_keys:
+            raise TokenError("MECHANISM-MISSING", profile.no_keys[key], state="No key was made.")
         keys.require_mechanism(self._pkcs11_slot(), kind, key)
-        public, private = keys.make_pair(session, kind, label, key_id, profile)
+        public, private = keys.make_pair(session, kind, label, key_id)
         try:
             read = keys.readings(private, public, profile)
             problems = [*keys.differing(read), *keys.problems_with_public_key(public, kind)]
@@ -101,7 +103,7 @@ class HeldToken(TokenPins):
 
     def attributes(self, key_id: bytes) -> dict[str, AttributeReading]:
         """The attributes of a pair as they are now."""
-        return keys.readings(self._private(key_id), self._half(key_id, pkcs11.ObjectClass.PUBLIC_KEY), self._profile())
+        return keys.readings(self._private(key_id), self._half(key_id, pkcs11.ObjectClass.PUBLIC_KEY), self._profile_of(self.info()))
 
     def sign(self, key_id: bytes, algorithm: str, message: bytes) -> SignatureMade:
         """Signs. After a failed call the session is dropped: some modules never leave the half-done operation."""

@@ -17,19 +17,20 @@ from typing import Any, Final
 
 import msgspec
 import pkcs11
-from pkcs11 import _pkcs11
 
 from hsm import keys, pipe
 from hsm.errors import TokenError
 from hsm.facts import TokenInfo
+from hsm.library import Library
 from hsm.present import present_tokens
-from hsm.sidecar import Sidecar, protect_this_process
+from hsm.sidecar import protect_this_process
 from hsm.token import HeldToken
 
 _DOING: Final = {
     "tokens": "listing the tokens",
     "choose": "looking for the token",
     "info": "asking the token who it is",
+    "abilities": "asking the token what it can do",
     "initialise": "initialising the token",
     "login": "logging in",
     "login-so": "logging in",
@@ -44,7 +45,7 @@ _DOING: Final = {
     "random": "asking for random bytes",
     "destroy": "destroying the key",
 }
-_NO_USE: Final = frozenset({"tokens", "choose", "info", "logged-in"})
+_NO_USE: Final = frozenset({"tokens", "choose", "info", "abilities", "logged-in"})
 """Verbs that only look: they keep no login alive."""
 _SECONDS_FOR_TEARDOWN: Final = 5
 
@@ -53,14 +54,9 @@ class Worker:
     """The module, the tokens chosen so far, and what each verb does."""
 
     def __init__(self, path: str) -> None:
-        self._sidecar = Sidecar(path)
-        try:
-            self._library: Any = _pkcs11.lib(path)
-        except pkcs11.PKCS11Error as error:
-            failed = keys.as_token_error(error, "starting the module")
-            raise TokenError("MODULE-NOT-STARTED", failed.what, ckr=failed.ckr) from error
-        if not self._sidecar.shares_its_state():
-            raise TokenError("MODULE-UNSUITABLE", "The module keeps a state of its own for each caller, as p11-kit-client does.")
+        self._started = Library(path)
+        self._sidecar = self._started.sidecar
+        self._library = self._started.calls
         self._tokens: list[HeldToken] = []
 
     def hello(self) -> dict[str, str]:
@@ -87,7 +83,7 @@ class Worker:
         """Logs out, closes the sessions, ends the module."""
         for token in self._tokens:
             token.drop_session()
-        self._library.finalize()
+        self._started.end()
 
     def answer(self, request: pipe.Request, secrets: list[bytearray]) -> Any:
         """Does what is asked. Raises TokenError."""
@@ -112,6 +108,7 @@ class Worker:
         one, two = (secrets[0], secrets) if secrets else (None, (None, None))
         return {
             "info": token.info,
+            "abilities": token.abilities,
             "initialise": lambda label, again: token.initialise(label, *two, again=again),
             "login": lambda last_try_too: token.login(one, last_try_too=last_try_too),
             "login-so": lambda last_try_too: token.login_so(one, last_try_too=last_try_too),
@@ -134,19 +131,29 @@ class Worker:
     def _choose(self, serial: str | None, label: str | None, blank: bool) -> int:
         said = {"the serial": serial, "the label": label, "no": "initialisation yet" if blank else None}
         wanted = " and ".join(f"{name} {value}" for name, value in said.items() if value is not None) or "an initialisation"
+        present = self._present()
         slots = [
             slot
-            for slot, info in self._present().items()
-            if (serial is None or info.serial == serial)
+            for slot, info in present.items()
+            if not _holds_nothing(info)
+            and (serial is None or info.serial == serial)
             and (label is None or info.label == label)
             and (info.initialised != blank or (serial is not None and not blank))
         ]
+        if len(slots) > 1 and not blank:
+            # tpm2-pkcs11 gives every token of a TPM one serial, and there is always a blank one too.
+            slots = [slot for slot in slots if present[slot].initialised]
         if not slots:
             raise TokenError("TOKEN-NOT-FOUND", f"No token with {wanted} is there.")
         if len(slots) > 1:
             raise TokenError("TOKEN-AMBIGUOUS", f"{len(slots)} tokens with {wanted} are there.")
         self._tokens.append(HeldToken(self._library, self._sidecar, slots[0]))
         return len(self._tokens)
+
+
+def _holds_nothing(info: TokenInfo) -> bool:
+    """Write-protected and without a login: NSS shows its algorithms as a token of this kind, with the serial of the one that has keys."""
+    return "WRITE_PROTECTED" in info.flags and "LOGIN_REQUIRED" not in info.flags
 
 
 class _Watch:

@@ -6,7 +6,7 @@ set -eu
 # Each of these makes Python or pip install or import from elsewhere than .venv.
 unset PIP_USER PIP_TARGET PIP_PREFIX PYTHONPATH PYTHONHOME
 cd "$(dirname "$0")/.."
-debs=$PWD/.venv/debs
+. requirements/debs.sh
 
 stop() {
     printf 'install: %s\n' "$1" >&2
@@ -31,22 +31,12 @@ what_lacks() {
     done
 }
 
-# apt as a plain user: lists and cache of its own; the system's are neither read nor written.
-own_apt() {
-    apt-get -qq -o "Dir::State::Lists=$debs/lists" -o "Dir::Cache=$debs/cache" \
-        -o "APT::Sandbox::User=$(id -un)" -o Debug::NoLocking=1 "$@"
-}
-
 unpack() {
     by_hand="could not get:$*. Install them yourself (as root, on Debian: apt-get install$(printf ' %s' "$@")), then type make again"
     command -v apt-get >/dev/null && command -v dpkg >/dev/null || stop "$by_hand"
-    mkdir -p "$debs/lists/partial" "$debs/cache/archives/partial"
-    own_apt update || true # another source that is broken is no reason to stop: the next line tells
+    begin_unpacking
     own_apt install --download-only --reinstall --no-install-recommends -y "$@" || stop "$by_hand"
-    for deb in "$debs"/cache/archives/*.deb; do
-        dpkg -x "$deb" "$debs"
-    done
-    rm -r "$debs/lists" "$debs/cache"
+    end_unpacking
 }
 
 # An unpacked tool finds its libraries beside it, and must not look for its configuration in the system.

@@ -13,6 +13,21 @@ from hsm.client import Module, Token
 from hsm.errors import TokenError
 from hsm.softhsm import find_softhsm, loader_environment, throw_away
 from tests.hsm.given import token_logged_in_to
+from tests.hsm.stands import STANDS, Stand, lacks
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The contract runs over SoftHSM, or over the tokens that `make interop` names."""
+    if "stand" in metafunc.fixturenames:
+        metafunc.parametrize("stand", os.environ.get("CEREMONY_TOKENS", "softhsm").split(), indirect=True)
+
+
+@pytest.fixture
+def stand(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stand]:
+    if why := lacks(request.param):
+        pytest.skip(why)
+    with STANDS[request.param](tmp_path) as put_up:
+        yield put_up
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ import pytest
 from hsm.client import Module, Token
 from hsm.errors import TokenError
 
-SO_PIN, USER_PIN = b"security-officer-1", b"user-pin-1"
+SO_PIN, USER_PIN, WRONG_PIN, NEW_PIN = b"so-pin-1", b"userpin1", b"wrongpin", b"newpin-2"
+"""Of eight characters: no token takes fewer than that as its longest PIN, or more as its shortest."""
 
 
 def initialise(token: Token, label: str = "test", *, again: bool = False) -> None:

@@ -118,7 +118,9 @@ def test_a_secret_is_wiped_in_place():
         (("Mozilla Foundation", "NSS Internal Crypto Services"), "nss", True),
         (("IBM", "openCryptoki", "IBM", "Soft"), "opencryptoki-soft", True),
         (("IBM", "openCryptoki", "IBM", "CCA"), "strict", False),
-        (("Yubico (www.yubico.com)", "YubiHSM PKCS#11 Library"), "strict", False),
+        (("Yubico (www.yubico.com)", "YubiHSM PKCS#11 Library"), "yubihsm2", False),
+        (("OpenSC Project", "OpenSC smartcard framework", "www.CardContact.de", "PKCS#15 emulated"), "smartcard-hsm", False),
+        (("OpenSC Project", "OpenSC smartcard framework", "piv_II", "PKCS#15 emulated"), "strict", False),
         (("Gnome Keyring", "Gnome Keyring Secret Store"), "strict", True),
     ],
 )
@@ -128,8 +130,8 @@ def test_a_profile_is_found_by_the_names_that_module_and_token_give_themselves(n
 
 
 def test_the_strict_profile_passes_nothing_over():
-    assert not STRICT.omitted
     assert not STRICT.cannot_say
+    assert not STRICT.no_keys
 
 
 def test_the_client_loads_neither_pkcs11_nor_ctypes_nor_ceremony():

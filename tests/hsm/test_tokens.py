@@ -1,4 +1,4 @@
-"""Finding, initialising and logging in to a token: the contract, on SoftHSM."""
+"""Tokens of SoftHSM, beside what test_contract_tokens.py says of every token."""
 
 import time
 from pathlib import Path
@@ -33,48 +33,10 @@ def test_a_blank_token_is_initialised_and_found_by_serial_and_label(module: Modu
     assert module.token().info() == info
 
 
-def test_facts_are_plain_json_values(token: Token):
-    assert all(isinstance(value, str | int | bool | list | None) for value in token.info().facts().values())
-
-
-def test_no_token_of_this_name(module: Module, token: Token):
-    assert refusal(module.token, serial="0000").code == "TOKEN-NOT-FOUND"
-    assert refusal(module.token, label="other").code == "TOKEN-NOT-FOUND"
-    assert refusal(module.token, serial=token.info().serial, label="other").code == "TOKEN-NOT-FOUND"
-
-
 def test_two_tokens_of_one_label_are_ambiguous(module: Module, token: Token):
     initialise(module.token(blank=True), "test")
     assert refusal(module.token, label="test").code == "TOKEN-AMBIGUOUS"
     assert refusal(module.token).code == "TOKEN-AMBIGUOUS"
-
-
-def test_a_token_that_is_initialised_is_not_initialised_again(token: Token):
-    serial = token.info().serial
-    assert refusal(initialise, token).code == "TOKEN-NOT-BLANK"
-    assert token.info().serial == serial
-    assert token.logged_in
-
-
-def test_an_interrupted_initialisation_can_be_done_again(module: Module, token: Token):
-    token.logout()
-    initialise(token, "second", again=True)
-    assert token.info().label == "second"
-    token.login(bytearray(USER_PIN))
-
-
-def test_again_is_refused_when_an_object_is_visible(token: Token):
-    token.generate_key("ec:secp256r1", "root", b"\1")
-    token.logout()
-    assert refusal(initialise, token, again=True).code == "TOKEN-NOT-BLANK"
-    token.login(bytearray(USER_PIN))
-    assert token.find_key(b"\1") is not None
-
-
-@pytest.mark.parametrize("label", ["", "x" * 33, "ø" * 17])
-def test_labels_that_do_not_fit(module: Module, label: str):
-    assert refusal(initialise, module.token(blank=True), label).code == "TOKEN-LABEL"
-    assert not module.tokens()[0].initialised
 
 
 @pytest.mark.parametrize(("so_pin", "user_pin"), [(b"123", USER_PIN), (SO_PIN, b"123"), (SO_PIN, b"x" * 256), (SO_PIN, b"")])
@@ -95,45 +57,14 @@ def test_a_wrong_pin_costs_a_try_and_says_what_is_left(token: Token):
     assert token.info().pin_tries == "ok"
 
 
-def test_a_pin_of_impossible_length_costs_no_try(token: Token):
-    token.logout()
-    error = refusal(token.login, bytearray(b"1"))
-    assert (error.code, error.costs_a_try) == ("TOKEN-PIN-LENGTH", False)
-    assert token.info().pin_tries == "ok"
-
-
 def test_no_pin_and_no_pad(token: Token):
     assert refusal(token.login, None).code == "TOKEN-PIN-LENGTH"
-
-
-def test_a_blank_token_has_no_login(module: Module):
-    error = refusal(module.token(blank=True).login, bytearray(USER_PIN))
-    assert (error.code, error.costs_a_try) == ("TOKEN-BLANK", False)
-
-
-def test_logging_in_twice_is_no_error(token: Token):
-    token.login(bytearray(USER_PIN))
-    assert token.logged_in
 
 
 def test_the_secrets_handed_over_stay_as_they_were(token: Token):
     pin = bytearray(USER_PIN)
     token.login(pin)
     assert pin == USER_PIN, "it is the caller's to wipe"
-
-
-def test_what_needs_a_login_says_so(token: Token):
-    token.logout()
-    for call in (
-        token.inventory,
-        lambda: token.find_key(b"\1"),
-        lambda: token.attributes(b"\1"),
-        lambda: token.sign(b"\1", "ecdsa-sha384", b""),
-        lambda: token.generate_key("ec:secp256r1", "root", b"\1"),
-        lambda: token.destroy(b"\1"),
-    ):
-        assert refusal(call).code == "TOKEN-NOT-LOGGED-IN"
-    assert len(token.random(20)) == 20
 
 
 def test_an_idle_login_ends_by_itself_and_looking_does_not_keep_it_alive(softhsm: Path, store: dict[str, str]):
@@ -151,11 +82,6 @@ def test_an_idle_login_ends_by_itself_and_looking_does_not_keep_it_alive(softhsm
         assert refusal(token.inventory).code == "TOKEN-LOGIN-EXPIRED"
         token.login(bytearray(USER_PIN))
         assert token.inventory() == []
-
-
-def test_random_bytes_differ(token: Token):
-    assert len({token.random(20) for _ in range(5)}) == 5
-    assert token.random(1) != b""
 
 
 def test_a_token_that_was_replaced_in_its_slot_is_not_taken_for_the_old_one(module: Module, token: Token):

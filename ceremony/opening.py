@@ -22,7 +22,7 @@ def approved(script: Script, sha256: str, room: TokenRoom, face: Face) -> list[d
     shown = (
         shown_text(script.title),
         f"May be held from {script.window.first} to {script.window.last}. {len(script.steps)} steps.",
-        f"Backup of the root key: {script.backup.kind}. {shown_text(script.backup.reason)}",
+        *map(shown_text, script.backup.lines()),
         *map(shown_text, script.activation.lines()),
         *(script.previous.lost.lines() if script.previous and script.previous.lost else ()),
         "",

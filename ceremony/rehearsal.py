@@ -77,6 +77,7 @@ def past_script(script: bytes, model: Script) -> bytes:
     document["id"] = f"past-{model.id}"[:64]
     document["title"] = f"Made-up past of: {model.title}"
     document["world"] = {"token": "blank", "root": "absent"}
+    document["backup"] = {"kind": "none", "reason": "made up for a rehearsal", "owner": "nobody"}
     kinds = ["roll-call", "check-clock", "check-machine", "initialise-token", "unlock", "generate-root", "unlock", "certify-root"]
     if certified := certified_in_past(model):
         # What the script revokes or re-issues must have been certified; its serial is one of the real root's, so a stand-in has a name.

@@ -13,6 +13,8 @@ import msgspec
 
 from ceremony.activation import arrangement
 from ceremony.activation.arrangement import Activation
+from ceremony.backup import Backup
+from ceremony.engine.backup_demands import problems_with_backup
 from ceremony.engine.check import impossible_steps
 from ceremony.engine.evidence import problems_with_evidence
 from ceremony.engine.on_paper import problems_on_paper
@@ -79,14 +81,6 @@ class Crossing(Table, frozen=True):
     """`[crossing]`: what may leave as QR codes on the screen beside the bundle; nothing unless said."""
 
     qr: tuple[Literal["fingerprint", "proof"], ...] = ()
-
-
-class Backup(Table, frozen=True):
-    """`[backup]`: required, without default. `none` needs a reason and who owns the risk."""
-
-    kind: Literal["none", "vendor-clone", "twin-root"]
-    reason: str = ""
-    owner: str = ""
 
 
 class Start(Table, frozen=True):
@@ -193,6 +187,7 @@ def problems_with(script: Script) -> Iterator[Problem]:
         yield Problem("root.always_authenticate", "each signature would take the whole quorum: not together with a shared user PIN")
     yield from _problems_with_names(script)
     yield from _problems_with_dates(script)
+    yield from (Problem(*found) for found in problems_with_backup(script))
     yield from (Problem(*found) for found in problems_with_evidence(script))
     yield from (Problem(*found) for found in problems_with_device_registry(script))
     yield from (Problem(*found) for found in problems_with_revoke(script.revoke, script.crl, script.world.root, script.window.last))
@@ -273,10 +268,6 @@ def _not_built(script: Script) -> Iterator[Problem]:
         yield Problem("policy", f"{script.policy!r} is not built yet: its profiles do not exist", not_built=True)
     if script.root.always_authenticate and script.activation.kind != "shared-pin":
         yield Problem("root.always_authenticate", "a key that wants the PIN before each signature is not built yet", not_built=True)
-    if script.backup.kind != "none":
-        yield Problem("backup.kind", f"{script.backup.kind!r} is not built yet", not_built=True)
-    elif not script.backup.reason.strip() or not script.backup.owner.strip():
-        yield Problem("backup", "a ceremony without a backup needs a `reason` and an `owner` of the risk")
 
 
 def _problems_with_names(script: Script) -> Iterator[Problem]:

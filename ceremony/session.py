@@ -14,7 +14,7 @@ from ceremony.activation.arrangement import PIN_NAMES, WHICH
 from ceremony.activation.roster import is_example
 from ceremony.crossing.bundle import LEDGER
 from ceremony.crossing.held_pins import BothPins
-from ceremony.crossing.ledger import activation_in
+from ceremony.crossing.ledger import activation_in, proved_copies
 from ceremony.crossing.previous import previous_to_go_on_from, require_bundle
 from ceremony.crossing.verify import verify_bundle
 from ceremony.engine.conduct import Stopped, conduct
@@ -211,10 +211,13 @@ def _refuse_examples(script: Script) -> None:
         raise CeremonyError("CREDENTIAL-IS-EXAMPLE", what, state="Nothing was begun.")
 
 
+_TAKES_A_TOKEN = ("initialise-token", "adopt-token", "find-root", "take-token", "leave-token")
+
+
 def serial_in_use(lines: list[Line]) -> str:
     """The serial of the token that the record last took up; "" if none."""
     for line in reversed(lines):
-        if line.type == "result" and "value" in line.data and line.data["verb"] in ("initialise-token", "adopt-token", "find-root"):
+        if line.type == "result" and "value" in line.data and line.data["verb"] in _TAKES_A_TOKEN:
             value = line.data["value"]
             return str(value.get("token", value)["serial"])
     return ""
@@ -284,6 +287,7 @@ def _taken_over(folder: CeremonyFolder, script: Script, bundles: Sequence[Path],
     activation = None if lost and lost.is_hole else activation_in(ledger)
     if activation is not None:
         require_as_left(script, activation)
+    copies = proved_copies(ledger)
     root = next((target / "root").iterdir())
     from ceremony.crossing.artifacts import certificate_der, read_certificates
 
@@ -293,6 +297,7 @@ def _taken_over(folder: CeremonyFolder, script: Script, bundles: Sequence[Path],
         "root_certificate_sha256": sha256_hex(certificate_der(read_certificates(root.read_bytes())[0])),
         **({"activation": msgspec.to_builtins(activation)} if activation else {}),
         **({"lost": {**msgspec.to_builtins(lost), "after": fingerprint}} if lost else {}),
+        **({"backups": msgspec.to_builtins(copies)} if copies else {}),
     }
 
 

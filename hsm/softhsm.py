@@ -1,6 +1,9 @@
 """SoftHSM, the software token of rehearsals and tests: where it is, and a throw-away one of our own."""
 
+import shutil
 import sys
+import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -59,3 +62,27 @@ def throw_away(folder: Path) -> dict[str, str]:
 def softhsm_at(folder: Path) -> dict[str, str]:
     """The environment that leads SoftHSM to the token store that `throw_away` made under `folder`."""
     return {"SOFTHSM2_CONF": str((folder / "softhsm2.conf").resolve())}
+
+
+def copy_token(environment: Mapping[str, str], serial: str, new_serial: str) -> None:
+    """Copies a throw-away token with all that it holds, PINs included, to a second one of the serial `new_serial` (as long as `serial`).
+
+    It plays a vendor's own tool in a rehearsal: files of a software token are copied, and no key passes PKCS#11. Nothing happens when the
+    copy is there. No process may have the module loaded. Raises TokenError TOKEN-NOT-FOUND when no token, or more than one, has `serial`.
+    """
+    tokens = Path(environment["SOFTHSM2_CONF"]).with_name("tokens")
+    # In the file of a token's own attributes the serial is its 16 characters; the store names nothing by it.
+    old, new = serial.encode(), new_serial.encode()
+    if len(old) != len(new):
+        raise ValueError("the serials differ in length")
+    held = {folder: (folder / "token.object").read_bytes() for folder in tokens.iterdir() if (folder / "token.object").exists()}
+    if any(new in octets for octets in held.values()):
+        return
+    found = [folder for folder, octets in held.items() if octets.count(old) == 1]
+    if len(found) != 1:
+        raise TokenError("TOKEN-NOT-FOUND", f"{len(found)} throw-away tokens have the serial {serial}.")
+    half = tokens.with_name("copy-under-way")
+    shutil.rmtree(half, ignore_errors=True)
+    shutil.copytree(found[0], half)
+    (half / "token.object").write_bytes(held[found[0]].replace(old, new))
+    half.rename(tokens / str(uuid.uuid4()))

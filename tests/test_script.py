@@ -178,8 +178,6 @@ def test_all_problems_are_told_at_once() -> None:
     [
         ('policy = "private-iot-root"', 'policy = "public-trust"'),
         ('key = "ec:secp384r1"', 'key = "ec:secp384r1"\nalways_authenticate = true'),
-        ('[backup]\nkind = "none"', '[backup]\nkind = "vendor-clone"'),
-        ('[backup]\nkind = "none"', '[backup]\nkind = "twin-root"'),
         ("[[participants]]", '[tool]\nversion = "1"\n\n[[participants]]'),
         *((step("attest"), f"{put(kind)}\n\n{step('attest')}") for kind in NOT_BUILT),
     ],

@@ -46,7 +46,7 @@ def plan_lines(script: Script, digest: str) -> list[str]:
     days = (script.window.last - script.window.first).days + 1
     lines = [shown_text(script.title), f"Policy {script.policy}, evidence: {script.evidence}"]
     lines.append(f"May run from {script.window.first} to {script.window.last} ({days} days)")
-    lines.append(f"Backup: {script.backup.kind}: {shown_text(script.backup.reason)} (risk owned by {shown_text(script.backup.owner)})")
+    lines += map(shown_text, script.backup.lines())
     if script.previous and script.previous.lost:
         lines += ["", *script.previous.lost.lines()]
     lines += ["", "People"]

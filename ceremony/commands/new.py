@@ -61,6 +61,16 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     return 0
 
 
+_BACKUP = {
+    "reason": "There is no backup of the key. Why is that borne?",
+    "owner": "Who owns that risk?",
+    "tool": "The vendor's tool that copies the key",
+    "version": "Its version",
+    "domain": "The security domain inside which it copies",
+    "label": "Label of the twin root (small letters, digits, . _ -)",
+}
+
+
 def _asked(document: Any) -> None:
     document["id"] = _ask("Short name of the ceremony (small letters, digits, hyphens)", document["id"], _a_name)
     document["title"] = _ask("Title", document["title"], _some_text)
@@ -112,8 +122,13 @@ def _asked(document: Any) -> None:
         if "say" in step and _EXAMPLE in step["say"]:
             step["say"] = tomlkit.string(step["say"].replace(_EXAMPLE, _organisation(root["subject"], document["title"])), multiline=True)
     backup = document["backup"]
-    backup["reason"] = _ask("There is no backup of the key. Why is that borne?", backup["reason"], _some_text)
-    backup["owner"] = _ask("Who owns that risk?", backup["owner"], _some_text)
+    for key, question in _BACKUP.items():
+        if key in backup:
+            backup[key] = _ask(question, backup[key], _some_text)
+    if "holders" in backup:
+        backup["holders"] = _ask("Who has the domain's cards, keys or shares, with commas", ", ".join(backup["holders"]), _list_of_people)
+    if "by" in backup:
+        backup["by"] = _ask("Last day by which it is proved (YYYY-MM-DD)", backup["by"].isoformat(), _a_day)
     if "previous" in document:
         document["previous"]["fingerprint"] = _ask(
             "Fingerprint of the last ceremony, from paper (hex or words)", document["previous"]["fingerprint"], _a_fingerprint

@@ -48,6 +48,7 @@ _SUMMARY = {
     "intermediate": "last day of the intermediate {}",
     "root": "last day of the root {}",
     "azure": "last day at Azure of {}",
+    "backup": "last day to prove the backup of {}",
 }
 
 

@@ -9,7 +9,7 @@ from ceremony.crossing.record import Act, Products, data_as
 from ceremony.crossing.subject import Subject
 from ceremony.transcript import Line
 
-_VERBS = ("initialise-token", "prove-activation", "change-activation", "login", "generate-key", "sign")
+_VERBS = ("initialise-token", "prove-activation", "change-activation", "login", "generate-key", "sign", "take-token", "leave-token")
 
 
 def problems_with_activation(subject: Subject) -> Iterator[str]:
@@ -63,6 +63,8 @@ class _Held:
             case "login":
                 yield from self._opened_by(line, "user", data_as(LoginArguments, line, act.args).holders)
                 self._open = True
+            case "take-token" | "leave-token":
+                self._open = False
             case "initialise-token":
                 yield from self._initialised(line, value)
             case "prove-activation":

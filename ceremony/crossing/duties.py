@@ -14,7 +14,7 @@ import msgspec
 from ceremony.crossing.artifacts import place_of
 from ceremony.crossing.bundle import CAPS, LEDGER
 from ceremony.crossing.files import read_tree
-from ceremony.crossing.ledger import Entry, LedgerOfCeremony, last_crl, read_ledger, revocations_in
+from ceremony.crossing.ledger import Entry, LedgerOfCeremony, backups_in, last_crl, read_ledger, revocations_in
 from ceremony.crossing.subject import Subject, read_subject
 from ceremony.crossing.verify import verify_bundle
 from ceremony.errors import CeremonyError
@@ -27,14 +27,14 @@ DEVICE_LIFE_DAYS = 365
 MOST_DEVICE_LIFE_DAYS = 36500
 
 _GENERATION = re.compile(r"\.[0-9]+\Z")
-DutyKind = Literal["ceremony", "crl", "intermediate", "root", "azure"]
+DutyKind = Literal["ceremony", "crl", "intermediate", "root", "azure", "backup"]
 
 
 class Duty(msgspec.Struct, frozen=True):
     """Something to be done by a day (YYYY-MM-DD, UTC, the last one in time). `text` may be shown.
 
     `key` is the same in every bundle of a root that tells of this duty. Kinds: `ceremony`, the next one; `crl`, the root's CRL ends;
-    `intermediate` and `root`, a certificate ends; `azure`, something at Azure does.
+    `intermediate` and `root`, a certificate ends; `azure`, something at Azure does; `backup`, the copy or the twin that the script plans.
     """
 
     kind: DutyKind
@@ -120,12 +120,28 @@ def _duties(subject: Subject, ledger: Sequence[LedgerOfCeremony], device_life: i
         name = _name(entry).split("/")[0]
         text = "The proof of possession ends: `ceremony online apply` takes it to the service before, unless the root is verified already."
         yield Duty("azure", _last_day(_end(entry)), name, text, f"proof {entry.serial}")
+    yield from _backup_duty(subject, ledger)
     waiting = sum(entry.state == "possibly-signed" and entry.serial not in revoked for entry in entries)
     reasons = [*_crl_reason(crl.next_update if crl else None), *_reasons(roots, intermediates, device_life, _longest(entries, device_life))]
     gone = {key.public_key_sha256 for ceremony in ledger for key in ceremony.destroyed}
     # What a destroyed key leaves behind ends by itself: no ceremony can replace it under this root.
     if reasons and any(ceremony.root and ceremony.root.public_key_sha256 not in gone for ceremony in ledger):
         yield _next_ceremony(reasons, sealed.date(), waiting)
+
+
+def _backup_duty(subject: Subject, ledger: Sequence[LedgerOfCeremony]) -> Iterator[Duty]:
+    """The backup that the last script plans, until the ledger tells that it is proved; none for a key that is destroyed."""
+    planned = subject.script.backup
+    root = next((ceremony.root for ceremony in reversed(ledger) if ceremony.root), None)
+    gone = {key.public_key_sha256 for ceremony in ledger for key in ceremony.destroyed}
+    if planned is None or planned.by is None or root is None or root.public_key_sha256 in gone:
+        return
+    if planned.kind == "vendor-clone" and not backups_in(ledger, root.public_key_sha256):
+        text = f"No copy of the key of {root.label} is proved yet: until then the root stands on one token (`backup-token`)."
+        yield Duty("backup", planned.by.isoformat(), root.label, shown_text(text), f"backup {root.label}")
+    if planned.kind == "twin-root" and planned.label not in {ceremony.root.label for ceremony in ledger if ceremony.root}:
+        text = f"The twin root {planned.label} is not made yet: until then {root.label} stands on one token."
+        yield Duty("backup", planned.by.isoformat(), planned.label, shown_text(text), f"backup {planned.label}")
 
 
 def _crl_reason(next_update: str | None) -> Iterator[tuple[str, str]]:

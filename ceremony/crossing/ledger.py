@@ -11,6 +11,7 @@ import msgspec
 
 from ceremony.canonical import NotCanonical, canonical_json, parse_json
 from ceremony.crossing.artifacts import place_of, public_key_der, read_to_be_signed
+from ceremony.crossing.backups import ProvedBackup, proved_in
 from ceremony.crossing.destroyed import Destroyed, destructions_in
 from ceremony.crossing.held_pins import BothPins
 from ceremony.crossing.record import Record, Signature
@@ -65,8 +66,8 @@ class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     `custody` is the last value of each thing that was put away, sorted by name; `media` are the serials of those that took a bundle,
     sorted; `activation` is how both PINs were held at that seal, in ceremonies that made one anew; `crl` the CRL it made, `revocations`
     what that revokes for the first time; `key_attributes` those of the root key as its making, or else the first look at it, read
-    them; `destroyed` are the root keys that it destroyed on a token; `lost` says that the ledger before it was made again. Each is left
-    out where there is none.
+    them; `destroyed` are the root keys that it destroyed on a token, `backups` the copies of one that it proved; `lost` says that the
+    ledger before it was made again. Each is left out where there is none.
     """
 
     ceremony: str
@@ -83,6 +84,7 @@ class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     key_attributes: dict[str, Value] = {}
     destroyed: tuple[Destroyed, ...] = ()
     lost: LostLedger | None = None
+    backups: tuple[ProvedBackup, ...] = ()
 
 
 class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,6 +145,7 @@ def ledger_of(lines: Sequence[Line], previous_ledger: bytes | None) -> bytes:
         key_attributes=_key_attributes(record, earlier),
         destroyed=tuple(destruction.key for destruction in destructions_in(record)),
         lost=named.lost if named else None,
+        backups=proved_in(record),
     )
     return write_ledger(Ledger(1, (*earlier, own)))
 
@@ -209,6 +212,20 @@ def key_attributes_in(ceremonies: Sequence[LedgerOfCeremony], public_key_sha256:
         ),
         {},
     )
+
+
+def backups_in(ceremonies: Iterable[LedgerOfCeremony], public_key_sha256: str) -> list[ProvedBackup]:
+    """The copies of the key with this digest (hex, of DER SPKI) that these ceremonies (the oldest first) proved, the last proof of each."""
+    found = {copy.token: copy for ceremony in ceremonies for copy in ceremony.backups if copy.public_key_sha256 == public_key_sha256}
+    return list(found.values())
+
+
+def proved_copies(ledger: bytes) -> list[ProvedBackup]:
+    """Every copy of a key that was ever proved, the oldest first, but of a key that is destroyed. Raises CeremonyError LEDGER-BROKEN."""
+    ceremonies = read_ledger(ledger).ceremonies
+    gone = {key.public_key_sha256 for ceremony in ceremonies for key in ceremony.destroyed}
+    keys = dict.fromkeys(copy.public_key_sha256 for ceremony in ceremonies for copy in ceremony.backups)
+    return [copy for key in keys if key not in gone for copy in backups_in(ceremonies, key)]
 
 
 def other_roots(ceremonies: Sequence[LedgerOfCeremony], public_key_sha256: str) -> list[str]:

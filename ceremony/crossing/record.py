@@ -49,7 +49,7 @@ class Previous(msgspec.Struct, frozen=True):
     """The ceremony before, all SHA-256 in hex: its fingerprint, its ledger's bytes, its root certificate's DER.
 
     `activation` is how its ledger tells that the PINs were held then; None where it does not. `lost` is there where that ledger was
-    made again, and tells what is not known.
+    made again, and tells what is not known. `backups` are the copies proved by then.
     """
 
     fingerprint: str
@@ -57,6 +57,7 @@ class Previous(msgspec.Struct, frozen=True):
     root_certificate_sha256: str
     activation: BothPins | None = None
     lost: LostLedger | None = None
+    backups: tuple[dict[str, Any], ...] = ()
 
 
 class Opened(msgspec.Struct, frozen=True):

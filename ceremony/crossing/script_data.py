@@ -6,6 +6,7 @@ import tomllib
 import msgspec
 
 from ceremony.activation.arrangement import Activation
+from ceremony.backup import Backup
 from ceremony.errors import CeremonyError
 from ceremony.pki.lost_ledger import PreviousTable
 from ceremony.pki.names import shown_text
@@ -101,6 +102,7 @@ class ScriptAsData(msgspec.Struct, frozen=True):
     window: ScriptWindow
     evidence: str
     activation: Activation = Activation(kind="pin")
+    backup: Backup | None = None
     profiles: dict[str, ProfileTable] = {}
     intermediates: tuple[ScriptIntermediate, ...] = ()
     proofs: tuple[ScriptProof, ...] = ()

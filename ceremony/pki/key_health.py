@@ -1,6 +1,6 @@
 """Whether a key is still what was made: its attributes now, beside those that the record holds of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -24,3 +24,11 @@ def problems_with_attributes(recorded: Mapping[str, Value], read: Mapping[str, A
     for name, now in read.items():
         if name not in recorded and now.verdict == "differs":
             yield f"{name} is {now.value}, which no root key may have"
+
+
+def problems_with_copy(recorded: Mapping[str, Value], read: Mapping[str, AttributeRead], may_differ: Collection[str]) -> Iterator[str]:
+    """The same of a copy of the key on another token; the script says of which attributes the copy `may_differ`."""
+    yield from problems_with_attributes(
+        {name: value for name, value in recorded.items() if name not in may_differ},
+        {name: now for name, now in read.items() if name not in may_differ},
+    )

@@ -126,9 +126,10 @@ CLAUSES: tuple[Clause, ...] = (
     Clause(
         "BR 6.2.4, 5.2.2",
         "A backup of the root key, if there is one, is made and kept under the control of several people.",
-        "Wants the script to say how the key is backed up; refuses to wrap or export it itself.",
-        lambda record: line_one(record),
-        "The kinds of backup other than none are not built.",
+        "Wants the script to say how the key is backed up, and with which vendor's tool by whom; never wraps or exports it itself; "
+        "compares the copy with the original and has it sign the CRL, under the orders of two.",
+        lambda record: [*line_one(record), *outcomes(record, "take-token"), *outcomes(record, "look-at-copy")],
+        "How the vendor's tool copies, and who takes part in that, is told by people and not seen by the tool.",
         _backup_here,
     ),
     Clause(

@@ -1,5 +1,6 @@
 """Page one: what this is of, where it stands, and the digests that people compare with their own paper."""
 
+from ceremony.report.backup import backup_box
 from ceremony.report.blocks import Block, Box, Facts, Paragraph, Table, digest_block
 from ceremony.report.happened import events_of
 from ceremony.report.record import Record
@@ -10,10 +11,6 @@ EVIDENCE = {
     "witness": "by the witnesses present",
     "video": "by video, from before the key is made until after",
     "qualified-auditor": "by a qualified auditor, who is in the room and confirms it",
-}
-BACKUPS = {
-    "vendor-clone": ("A second token, cloned by its vendor's tools", "The root key is cloned to a second token by the vendor's own tools."),
-    "twin-root": ("A twin root", "A second root with a key of its own stands ready."),
 }
 
 
@@ -35,7 +32,7 @@ def cover_of_script(record: Record) -> list[Block]:
         ),
         digest_block("Ceremony script, SHA-256 of script.toml", record.script_sha256),
         Facts(_of_script(record)),
-        _backup(record),
+        backup_box(record),
         *_smaller_group(record),
         Table(
             ("Place", "Date", "Begun (UTC)", "Ended (UTC)"),
@@ -65,7 +62,7 @@ def cover_of_report(record: Record) -> list[Block]:
         _mode_in_words(opened.rehearsal),
         Facts((*facts, *_of_script(record))),
         *_fingerprints(record),
-        _backup(record),
+        backup_box(record),
         *_smaller_group(record),
     ]
 
@@ -106,25 +103,6 @@ def _mode_in_words(rehearsal: bool) -> Box:
         held = "Held to practise, on a throw-away token. Nothing that came out of it may be trusted by anything."
         return Box("REHEARSAL", (held, _NO_EVIDENCE))
     return Box("PRODUCTION", ("The record says that this was the ceremony itself, not a rehearsal.", _NO_EVIDENCE))
-
-
-def _backup(record: Record) -> Box:
-    backup = record.script.backup
-    if backup is None:
-        return Box(
-            "Backup of the root key: the script says nothing", ("A script must say how the root key is backed up, or that it is not.",)
-        )
-    if backup.kind == "none":
-        return Box(
-            "Backup of the root key: NONE",
-            (
-                "If the token is lost or fails, the root key is gone.",
-                f"Reason: {backup.reason or 'none given'}",
-                f"Who owns this risk: {backup.owner or 'nobody named'}",
-            ),
-        )
-    title, text = BACKUPS.get(backup.kind, (backup.kind, "A kind of backup that this report has no words for."))
-    return Box(f"Backup of the root key: {title}", (text, *([f"Reason: {backup.reason}"] if backup.reason else [])))
 
 
 def _smaller_group(record: Record) -> list[Block]:

@@ -39,11 +39,19 @@ class Participant(msgspec.Struct, frozen=True):
 
 
 class Backup(msgspec.Struct, frozen=True):
-    """What the script says of a second copy of the root key."""
+    """What the script says of a second copy of the root key, or a second root."""
 
     kind: str
     reason: str = ""
     owner: str = ""
+    tool: str = ""
+    version: str = ""
+    domain: str = ""
+    holders: tuple[str, ...] = ()
+    bags: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
+    label: str = ""
+    by: Any = None
 
 
 class Intermediate(msgspec.Struct, frozen=True):
@@ -193,6 +201,7 @@ class Products(msgspec.Struct, frozen=True):
     counted_in: dict[str, int] = {}
     counted_out: dict[str, int] = {}
     token: dict[str, Any] = {}
+    proved_backup: dict[str, Any] = {}
 
 
 class Recovered(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from ceremony.room.adopt_token import AdoptToken
 from ceremony.room.change_activation import ChangeActivation
+from ceremony.room.change_token import LeaveToken, TakeToken
 from ceremony.room.check_machine import CheckMachine
 from ceremony.room.copy_out import CopyOut
 from ceremony.room.destroy_key import DestroyKey, ListObjects
@@ -9,6 +10,7 @@ from ceremony.room.find_root import FindRoot
 from ceremony.room.generate_key import GenerateKey
 from ceremony.room.import_request import ImportRequest
 from ceremony.room.initialise_token import FindBlankToken, InitialiseToken
+from ceremony.room.look_at_copy import LookAtCopy
 from ceremony.room.look_at_key import LookAtKey
 from ceremony.room.look_at_medium import LookAtMedium, TakeMedium
 from ceremony.room.make_bundle import MakeBundle
@@ -40,6 +42,9 @@ VERBS: dict[str, Verb] = {
     "generate-key": GenerateKey(),
     "find-root": FindRoot(),
     "look-at-key": LookAtKey(),
+    "take-token": TakeToken(),
+    "leave-token": LeaveToken(),
+    "look-at-copy": LookAtCopy(),
     "destroy-key": DestroyKey(),
     "list-objects": ListObjects(),
     "read-previous": ReadPrevious(),

@@ -16,6 +16,7 @@ from ceremony.steps.initialise_token import InitialiseToken
 from ceremony.steps.inventory import Inventory
 from ceremony.steps.issue_crl import IssueCrl
 from ceremony.steps.lock import Lock
+from ceremony.steps.prove_backup import ProveBackup
 from ceremony.steps.prove_possession import ProvePossession
 from ceremony.steps.record import Record
 from ceremony.steps.roll_call import RollCall
@@ -44,9 +45,10 @@ AnyStep = (
     | ProvePossession
     | SignIntermediates
     | IssueCrl
+    | ProveBackup
     | Crossing
     | Close
 )
 
-NOT_BUILT = ("wipe-token", "prove-backup", "capture-hsm-log")
+NOT_BUILT = ("wipe-token", "capture-hsm-log")
 """Kinds of the design that this version does not have yet; a script that names one is refused (exit 7)."""

@@ -63,11 +63,17 @@ class GenerateRoot(Step, frozen=True, tag="generate-root"):
                 yield seen
             else:
                 yield from backed(known, seen)
-        return {"root_public_key": key["public_key"], "root_public_key_sha256": digest, "root_key_id": key_id, "root_key_label": root.label}
+        return {
+            "root_public_key": key["public_key"],
+            "root_public_key_sha256": digest,
+            "root_key_id": key_id,
+            "root_key_label": root.label,
+            "root_attributes": {name: reading["value"] for name, reading in key["attributes"].items()},
+        }
 
 
-def root_use_requires(world: World) -> Iterable[str]:
-    """What every step that makes or uses the root demands of the world (design, rules 6, 9 and 12)."""
+def key_use_requires(world: World) -> Iterable[str]:
+    """What every step that makes or uses the root demands of the world (design, rules 6 and 9), whichever token it logs in to."""
     if world.root == "destroyed":
         yield "the root's key is destroyed"
     if not world.roll_called:
@@ -76,6 +82,11 @@ def root_use_requires(world: World) -> Iterable[str]:
         yield "no check-clock since the start of the session"
     if not world.machine_checked:
         yield "no check-machine since the start of the session"
+
+
+def root_use_requires(world: World) -> Iterable[str]:
+    """The same, and an open token: of a step that uses what the `unlock` before it opened (design, rule 12)."""
+    yield from key_use_requires(world)
     if not world.unlocked:
         yield "the token is locked: an unlock must come right before"
 

@@ -23,16 +23,7 @@ class IssueCrl(Step, frozen=True, tag="issue-crl"):
 
     def requires(self, world: World, script: Any) -> Iterable[str]:
         """A certified root, an open token, a checked machine; once a ceremony."""
-        if script.crl is None:
-            yield "the script has no [crl], which says until when the CRL holds"
-        if world.crl:
-            yield "the CRL is issued already"
-        if world.crossed and script.world.root == "present":
-            yield "a crossing came before it: that bundle would leave without the newest CRL"
-        if world.root == "present":
-            yield "the root of the last bundle is not taken up yet: use-root must come before"
-        elif world.root != "certified":
-            yield "the root has no certificate yet"
+        yield from crl_requires(world, script)
         yield from root_use_requires(world)
 
     def leads_to(self, world: World, script: Any) -> World:
@@ -40,23 +31,41 @@ class IssueCrl(Step, frozen=True, tag="issue-crl"):
         return msgspec.structs.replace(world, crl=True, unlocked=False, unsealed=True)
 
     def run(self, known: Known) -> Run:
-        """Drafts, orders, signs and writes. A number whose signature was given up counts as used: the next one is taken."""
-        label, last = known.script.root.label, known.products.get("last_crl")
-        previous = bytes.fromhex(last) if last else None
-        jump = 0
-        while True:
-            item = yield from _drafted(known, label, previous, jump)
-            made = yield from signed(known, f"crl/{jump + 1}", [item], self.actor, self.confirm[0])
-            if label in made:
-                break
-            jump += 1
-            yield Show(lines=("The signature was given up; its number counts as used. The CRL is drafted anew with the next.",))
-        crl_der = made[label]
-        yield Act(key="write", verb="write-artifact", args={"path": crl_path(label), "kind": "crl", "pem": crl_pem(crl_der)})
-        yield Show(
-            lines=("The CRL, verified in software:", *decoded_crl(crl_der), f"SHA-256: {grouped(sha256_hex(crl_der))}", *_after(item))
-        )
+        """Drafts, orders, signs and writes."""
+        yield from crl_issued(known, self.actor, self.confirm[0])
         return {}
+
+
+def crl_requires(world: World, script: Any) -> Iterable[str]:
+    """What the script and the world must have for a CRL; once a ceremony."""
+    if script.crl is None:
+        yield "the script has no [crl], which says until when the CRL holds"
+    if world.crl:
+        yield "the CRL is issued already"
+    if world.crossed and script.world.root == "present":
+        yield "a crossing came before it: that bundle would leave without the newest CRL"
+    if world.root == "present":
+        yield "the root of the last bundle is not taken up yet: use-root must come before"
+    elif world.root != "certified":
+        yield "the root has no certificate yet"
+
+
+def crl_issued(known: Known, actor: str, confirmer: str) -> Generator[Request, Any, int]:
+    """Drafts, orders, signs and writes; the CRL's number. One whose signature was given up counts as used: the next one is taken."""
+    label, last = known.script.root.label, known.products.get("last_crl")
+    previous = bytes.fromhex(last) if last else None
+    jump = 0
+    while True:
+        item = yield from _drafted(known, label, previous, jump)
+        made = yield from signed(known, f"crl/{jump + 1}", [item], actor, confirmer)
+        if label in made:
+            break
+        jump += 1
+        yield Show(lines=("The signature was given up; its number counts as used. The CRL is drafted anew with the next.",))
+    crl_der = made[label]
+    yield Act(key="write", verb="write-artifact", args={"path": crl_path(label), "kind": "crl", "pem": crl_pem(crl_der)})
+    yield Show(lines=("The CRL, verified in software:", *decoded_crl(crl_der), f"SHA-256: {grouped(sha256_hex(crl_der))}", *_after(item)))
+    return item.crl_number or 0
 
 
 def crl_path(label: str) -> str:

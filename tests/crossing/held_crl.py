@@ -65,10 +65,15 @@ def issue_crl(
     next_update: dt.datetime = NEXT_UPDATE,
     signed_by: ec.EllipticCurvePrivateKey | None = None,
     given_up: bool = False,
+    within: bool = False,
 ) -> None:
-    """The step as it is done, but for what is said to be otherwise. With `given_up` the first signature is, and the next number made."""
-    ceremony.begin("issue-crl")
-    ceremony.log_in()
+    """The step as it is done, but for what is said to be otherwise. With `given_up` the first signature is, and the next number made.
+
+    `within` another step that issues the CRL.
+    """
+    if not within:
+        ceremony.begin("issue-crl")
+        ceremony.log_in()
     before = read_ledger(ceremony.previous_ledger or b"").ceremonies if ceremony.previous else ()
     last = last_crl(before)
     if entries is None:
@@ -78,7 +83,8 @@ def issue_crl(
     for turn in (1, 2) if given_up else (1,):
         made = crl_profile(ceremony.root_der, dt.date.fromisoformat(day), next_update, wanted + turn - 1, tuple(entries))
         _sign(ceremony, made, turn, signed_by or ceremony.root_key, given_up=given_up and turn == 1)
-    ceremony.finish()
+    if not within:
+        ceremony.finish()
 
 
 def _sign(ceremony: HeldCeremony, profile: CrlProfile, turn: int, key: ec.EllipticCurvePrivateKey, *, given_up: bool) -> None:

@@ -29,7 +29,7 @@ INTERMEDIATE_EXTENSIONS = ROOT_EXTENSIONS.replace("pathlen:1", "pathlen:0").repl
 
 def test_every_shipped_script_is_run_here() -> None:
     first, later = {"first-ceremony", "quorum-ceremony", "root-generation"}, {"proof-of-possession", "sign-intermediates"}
-    later |= {"issue-crl", "revoke-intermediate", "check-token", "destroy-key", "reissue-intermediate"}
+    later |= {"issue-crl", "revoke-intermediate", "check-token", "destroy-key", "reissue-intermediate", "backup-token"}
     assert set(names()) == first | later | {"reshare", "recover-quorum", "sign-azure-issuing-ca"}
     assert all(SCRIPTS.joinpath(f"{name}.answers.toml").exists() for name in names())
 
@@ -160,6 +160,7 @@ def test_the_proof_is_no_ca_and_says_the_code(first_ceremony: Path) -> None:
         ("revoke-intermediate", {CRL}),
         ("check-token", set()),
         ("destroy-key", {CRL}),
+        ("backup-token", {CRL}),
         ("reissue-intermediate", intermediates("alpha.1")),
     ],
 )

@@ -62,6 +62,7 @@ class World:
     script: bytes = field(default_factory=lambda: with_credentials(FIRST_CEREMONY.read_bytes()))
     rehearsal: bool = False
     store: Store = field(default_factory=Store)
+    second: Store | None = None
     paper: list[str] = field(default_factory=list)
     shares: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
     changed: Callable[[str], None] = lambda what: None
@@ -72,6 +73,11 @@ class World:
     previous: tuple[Path, ...] = ()
     unwritable_from: int | None = None
     rooms: list["MemoryRoom"] = field(default_factory=list)
+
+    @property
+    def stores(self) -> list[Store]:
+        """The tokens that are plugged in."""
+        return [self.store, *([self.second] if self.second else [])]
 
     @property
     def folder(self) -> Path:
@@ -122,7 +128,11 @@ class World:
         clock = Clock()
         clock.moment = self.clock.moment
         shares = {whose: list(papers) for whose, papers in self.shares.items()}
-        return World(base, self.script, self.rehearsal, self.store.copy(), list(self.paper), shares, findings=self.findings, clock=clock)
+        second = self.second.copy() if self.second else None
+        return World(
+            base, self.script, self.rehearsal, self.store.copy(), second, list(self.paper), shares,
+            findings=self.findings, clock=clock, site=self.site,
+        )  # fmt: skip
 
     def bring_request(self, root_sha256: str, *, made_at: str = "2026-11-24T08:00:00Z", name: str = "request-1") -> Path:
         """What the online side sends back: a code for the root, and the CSRs."""
@@ -183,7 +193,7 @@ class MemoryRoom(TokenRoom):
     @property
     def module(self) -> Any:
         if self._module is None:
-            self._module = cast(Any, MemoryModule(self.world.store, self.world.changed, self.world.faults, self.rehearsal))
+            self._module = cast(Any, MemoryModule(self.world.stores, self.world.changed, self.world.faults, self.rehearsal))
         return self._module
 
     def describe(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A token in memory with real keys, in the shape of hsm.client: what a crash leaves of it is in `Store`, a login is not."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -33,6 +33,7 @@ class Store:
     """What is on the token and stays there, and what was ever asked of it."""
 
     label: str = ""
+    serial: str = SERIAL
     user_pin: bytes = b""
     so_pin: bytes = b""
     initialised: bool = False
@@ -102,7 +103,7 @@ class MemoryToken:
         flags = ("TOKEN_INITIALIZED",) * store.initialised + ("USER_PIN_INITIALIZED",) * bool(store.user_pin)
         return TokenInfo(
             label=store.label,
-            serial=SERIAL,
+            serial=store.serial,
             manufacturer="In memory",
             model="Memory",
             hardware_version="1.0",
@@ -264,19 +265,21 @@ class MemoryToken:
 
 
 class MemoryModule:
-    def __init__(self, store: Store, changed: Callable[[str], None], faults: Faults, software: bool) -> None:
+    def __init__(self, stores: Sequence[Store], changed: Callable[[str], None], faults: Faults, software: bool) -> None:
         self.info = module_info(software)
-        self._token = MemoryToken(store, changed, faults)
+        self._tokens = [MemoryToken(store, changed, faults) for store in stores]
         self.closed = False
 
     def tokens(self) -> list[TokenInfo]:
-        return [self._token.info()]
+        return [token.info() for token in self._tokens]
 
     def token(self, *, serial: str | None = None, label: str | None = None, blank: bool = False) -> MemoryToken:
-        if self._token.store.initialised == blank or serial not in (None, SERIAL):
+        fits = [token for token in self._tokens if token.store.initialised != blank and serial in (None, token.store.serial)]
+        if not fits:
             raise TokenError("TOKEN-NOT-FOUND", "None answers.")
-        return self._token
+        return fits[0]
 
     def close(self) -> None:
-        self._token.is_open = False
+        for token in self._tokens:
+            token.is_open = False
         self.closed = True

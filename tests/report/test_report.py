@@ -19,7 +19,7 @@ from ceremony.report.record import read_record
 from ceremony.report.typeset import render_pdf
 from ceremony.report.verifying import how_to_verify
 from ceremony.transcript import LINE_TYPES, Line
-from ceremony.words import grouped, words_of
+from ceremony.words import grouped, sha256_hex, words_of
 from tests.credentials import credential
 from tests.report.facts import facts_of, leaves
 from tests.report.made_up import SCRIPT, MadeUp, hold
@@ -82,8 +82,24 @@ def test_the_first_page_says_that_there_is_no_backup_and_who_owns_the_risk(held:
 
 
 def test_a_backup_is_named() -> None:
-    script = SCRIPT.replace(b'kind = "none"', b'kind = "vendor-clone"')
-    assert "Backup of the root key: A second token" in text_of(report_content(script, [], certificates={}))
+    told = b'kind = "vendor-clone"\ntool = "Vendor tool"\nversion = "3.1"\ndomain = "Domain 7"\nholders = ["Eva Lund"]\nby = 2027-01-31'
+    text = text_of(report_content(SCRIPT.replace(b'kind = "none"', told), [], certificates={}))
+    assert "Backup of the root key: A second token, copied by its vendor's tool" in text
+    assert "Vendor tool, version 3.1" in text and "Domain 7" in text and "Eva Lund" in text and "To be proved by 2027-01-31" in text
+    twin = b'kind = "twin-root"\nlabel = "example-twin"\nby = 2027-01-31'
+    text = text_of(report_content(SCRIPT.replace(b'kind = "none"', twin), [], certificates={}))
+    assert "A twin root" in text and "label example-twin" in text and "by 2027-01-31" in text
+
+
+def test_a_copy_is_not_said_to_be_proved_before_it_is(held: MadeUp) -> None:
+    script = held.script.replace(b'kind = "none"', b'kind = "vendor-clone"')
+    clone = changed(replace(held, script=script), "opened", script={"sha256": sha256_hex(script)})
+    assert "its vendor's tool: NOT PROVED YET" in text_of(content_of(clone))
+    proved = changed(clone, "step-finished", products={"proved_backup": {"token": "T2", "crl_number": 4}})
+    text = text_of(content_of(proved))
+    assert "its vendor's tool: PROVED" in text and "Proved in this ceremony: the token T2 signed CRL 4." in text
+    earlier = {"backups": [{"token": "T3", "crl_number": 3, "day": "2026-01-02"}]}
+    assert "on 2026-01-02: the token T3 signed CRL 3" in text_of(content_of(changed(clone, "opened", previous=earlier)))
 
 
 def test_who_stood_in_is_named(held: MadeUp) -> None:

@@ -48,6 +48,16 @@ _BASE64 = re.compile(
 )
 _WRAPPING = re.compile(rb"\\[nr]|[\r\n\t ]")
 _HEX = re.compile(rb"[0-9A-Fa-f]{48,}")
+_IN, _OUT = b"+", b" "
+
+
+def _marking(letters: bytes) -> bytes:
+    """A table for bytes.translate: _IN for these letters, _OUT for all else."""
+    return bytes(_IN[0] if octet in letters else _OUT[0] for octet in range(256))
+
+
+_HEX_LETTERS = _marking(b"0123456789ABCDEFabcdef")
+_BASE64_LETTERS = _marking(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-")
 
 
 def private_key_in(octets: bytes) -> str | None:
@@ -64,12 +74,27 @@ def private_key_in(octets: bytes) -> str | None:
     return None
 
 
+def _runs(pattern: re.Pattern[bytes], octets: bytes, letters: bytes, least: int) -> Iterator[bytes]:
+    """What `pattern.findall` finds, for a pattern that takes whole runs of letters and begins with one of at least so many.
+
+    A PDF is half a megabyte without any: to look for such a run first is twenty times as fast as to try the pattern at each octet.
+    """
+    marked = octets.translate(letters)
+    start = marked.find(_IN * least)
+    while start >= 0:
+        found = pattern.match(octets, start)
+        past = found.end() if found else marked.find(_OUT, start)
+        if found:
+            yield found[0]
+        start = marked.find(_IN * least, past) if past >= 0 else -1
+
+
 def _decoded(octets: bytes) -> Iterator[bytes]:
-    for run in _HEX.findall(octets):
+    for run in _runs(_HEX, octets, _HEX_LETTERS, 48):
         for start in (0, 1):
             digits = run[start:]
             yield bytes.fromhex(digits[: len(digits) & ~1].decode())
-    for run in _BASE64.findall(octets):
+    for run in _runs(_BASE64, octets, _BASE64_LETTERS, 16):
         text = _WRAPPING.sub(b"", run).translate(bytes.maketrans(b"-_", b"+/"))
         # What stands before the key shifts it: each of the four alignments is tried.
         for start in range(4):

@@ -42,6 +42,9 @@ def shown_text(text: str) -> str:
     Every text that came from a medium or from a file somebody brought goes through here: no escape
     sequence, control, look-alike letter or change of direction gets out. Twice is the same as once.
     """
+    # Of ASCII, Python calls exactly " " to "~" printable.
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(character if " " <= character <= "~" else f"\\u{{{ord(character):X}}}" for character in text)
 
 

@@ -18,8 +18,11 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs12,
 )  # fmt: skip
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ceremony.canonical import canonical_json
+from ceremony.crossing import private_keys
 from ceremony.crossing.private_keys import private_key_in
 from tests.crossing.held_ceremony import new_csr, whole_ceremony
 
@@ -130,3 +133,21 @@ def test_noise_and_prose_hold_none() -> None:
     assert private_key_in(NOISE.hex().encode()) is None
     assert private_key_in(b"A private key never leaves the token. " * 1000) is None
     assert private_key_in(b"") is None
+
+
+PIECES = st.lists(
+    st.builds(
+        lambda text, times: text * times,
+        st.sampled_from([b"a", b"n", b"-", b"4", b"\n", b"\\n", b"\\", b" ", b"\0", b"g"]),
+        st.integers(1, 60),
+    )
+)
+
+
+@given(PIECES.map(b"".join))
+def test_to_look_for_runs_first_finds_what_the_patterns_find(octets: bytes) -> None:
+    for pattern, letters, least in (
+        (private_keys._HEX, private_keys._HEX_LETTERS, 48),
+        (private_keys._BASE64, private_keys._BASE64_LETTERS, 16),
+    ):
+        assert list(private_keys._runs(pattern, octets, letters, least)) == pattern.findall(octets)

@@ -163,8 +163,8 @@ def test_a_request_that_is_broken(bad: Callable[[], Files], before_import: Path,
     paused_for(folder, "error", code)
     assert not list((tmp_path / "D").rglob("x.pem"))
     nothing_half_written(folder)
-    bundle = gone_on_to_the_end(folder, answers, "--inbox", good)
-    same_key(bundle, good)
+    if bad in TO_THE_END:
+        same_key(gone_on_to_the_end(folder, answers, "--inbox", good), good)
 
 
 def same_key(bundle: Path, good: Path) -> None:
@@ -259,6 +259,18 @@ REFUSED: dict[Callable[[Path], Files], str] = {
 """Requests that are whole, and that script or profile do not take: the step says why, and asks for another medium."""
 
 
+TO_THE_END: tuple[Callable[..., Files], ...] = (
+    with_a_wrong_hash,
+    with_a_csr_signed_by_another_key,
+    with_rsa_1024,
+    with_one_key_under_two_names,
+)
+"""After these the ceremony goes on to its end: one where sums and one where a CSR broke the import, two that the step refused.
+
+The others leave the record as one of these does, which is asserted of each.
+"""
+
+
 @pytest.mark.parametrize("bad", REFUSED, ids=lambda bad: bad.__name__)
 def test_a_request_that_the_script_does_not_take(
     bad: Callable[[Path], Files], before_import: Path, good: Path, answers: Path, tmp_path: Path
@@ -275,7 +287,8 @@ def test_a_request_that_the_script_does_not_take(
     paused_for(folder, "error", "MEDIUM-NO-REQUEST")
     assert not any(line.type == "result" and line.data["verb"] == "serial-number" and line.step == 21 for line in lines_of(folder))
     nothing_half_written(folder)
-    same_key(gone_on_to_the_end(folder, answers, "--inbox", good), good)
+    if bad in TO_THE_END:
+        same_key(gone_on_to_the_end(folder, answers, "--inbox", good), good)
 
 
 def test_a_medium_without_a_request(before_import: Path, answers: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ The processes are really killed at some lines. For all the others the folder, to
 which is what SIGKILL would leave: between two calls the module's child waits and writes nothing.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -16,10 +17,11 @@ from ceremony.crossing.verify import verify_bundle
 from ceremony.room.rehearsed import Rehearsed
 from ceremony.transcript import Line, read_lines
 from hsm.client import Module
+from tests.engine.kinds import Sample, about
 from tests.room.held import Enough, copied, is_closed, rehearsed, resumed
 
 ALL = os.environ.get("CEREMONY_ALL_CRASHES") == "1"
-"""Without it every cut is followed for a few lines, and each sixtieth to the very end."""
+"""Without it cuts are made as `kinds.Sample` chooses, and followed for a few lines, those at each sixtieth line to the very end."""
 
 PARTS = 6
 _FOLLOWED = 4
@@ -54,16 +56,20 @@ def assert_right_end(folder: Path) -> None:
 def test_cut_at_each_line_it_goes_on(tmp_path: Path, part: int) -> None:
     whole = tmp_path / "whole"
     cuts: list[tuple[int, str, Path]] = []
+    sample = Sample(ALL)
 
     def keep(number: int, when: str) -> None:
         # Before a line is after the line before, but for what an act did in between.
-        acted = when == "before" and number > 1 and lines_of(whole)[-1].type == "intent"
-        if number % PARTS == part and (when == "after" or acted):
+        last = json.loads((whole / "transcript.jsonl").read_bytes().splitlines()[-1]) if (number, when) != (1, "before") else None
+        if last is None or (when == "before" and last["type"] != "intent"):
+            return
+        to_the_end = (number + part) % _TO_THE_END == 0
+        if (sample.takes(f"{when} {last['type']}", about(last["data"])) or to_the_end) and number % PARTS == part:
             cuts.append((number, when, copied(whole, tmp_path / f"{number}-{when}")))
 
     rehearsed(whole, keep)
     assert_right_end(whole)
-    assert len(cuts) > 35
+    assert len(cuts) > 15
     for number, when, folder in cuts:
         if is_closed(folder):
             continue

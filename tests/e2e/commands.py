@@ -4,8 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.e2e.forked import Forks
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "ceremony-scripts"
@@ -31,8 +34,18 @@ def command_line(*arguments: str | Path, module: str = "ceremony") -> list[str]:
     return [sys.executable, "-m", module, *map(str, arguments)]
 
 
+@cache
+def _forks() -> Forks:
+    return Forks(environment(), ROOT)
+
+
 def ceremony(*arguments: str | Path, typed: str | None = None, cwd: Path = ROOT, environ: Mapping[str, str] | None = None) -> Ended:
     """Runs `ceremony ARGUMENTS` to its end; `typed` goes through a pipe, else standard input is /dev/null."""
+    return Ended(*_forks().run(list(map(str, arguments)), typed=typed, cwd=cwd, environ=environment(environ), seconds=PATIENCE))
+
+
+def started(*arguments: str | Path, typed: str | None = None, cwd: Path = ROOT, environ: Mapping[str, str] | None = None) -> Ended:
+    """The same by a Python that is started for it and loads the product itself."""
     line, given = command_line(*arguments), environment(environ)
     nothing = subprocess.DEVNULL if typed is None else None
     ended = subprocess.run(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ceremony.cli import COMMANDS
-from tests.e2e.commands import PATIENCE, SCRIPTS, ceremony, command_line, done, environment, four_parts, last_bundle, refused
+from tests.e2e.commands import PATIENCE, SCRIPTS, ceremony, command_line, done, environment, four_parts, last_bundle, refused, started
 from tests.e2e.held import gone_on_to_the_end, lines_of, status
 from tests.e2e.person import Person
 from tests.e2e.tmux import terminal
@@ -21,8 +21,8 @@ ANSWERS = SCRIPT.with_suffix(".answers.toml")
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_says_what_it_takes(command: str) -> None:
-    ended = done(command, "--help")
-    assert ended.out.startswith(f"usage: ceremony {command}") and ended.err == ""
+    ended = started(command, "--help")
+    assert ended.code == 0 and ended.out.startswith(f"usage: ceremony {command}") and ended.err == ""
     unknown = ceremony(command, "--no-such-option")
     assert unknown.code == 2 and unknown.out == "" and "usage:" in unknown.err
 
@@ -32,6 +32,15 @@ def test_help_lists_every_command_and_the_version_is_told() -> None:
     assert all(f"\n  {command} " in ended.out for command in COMMANDS)
     assert done("--version").out.startswith("root-ceremony ")
     assert ceremony().code == 2
+
+
+def test_a_copied_process_ends_as_a_fresh_one_does(root_generation: Path, tmp_path: Path) -> None:
+    """What most tests run (`forked`) is what people run."""
+    for line in (["status", "--dir", root_generation / "D", "--json"], ["status", "--dir", tmp_path], ["verfy"], ["check", "--help"]):
+        assert ceremony(*line) == started(*line)
+    typed = {"typed": "\n" * 80, "cwd": tmp_path}
+    assert ceremony("new", "a.toml", **typed).code == started("new", "b.toml", **typed).code == 0
+    assert (tmp_path / "a.toml").read_bytes() == (tmp_path / "b.toml").read_bytes()
 
 
 def test_an_unknown_command_is_told_with_what_may_be_meant() -> None:

@@ -9,7 +9,7 @@ help:
 	@echo "make demo        watch a whole ceremony on a throw-away SoftHSM token"
 	@echo "make rehearse    rehearse a script: make rehearse SCRIPT=ceremony-scripts/first-ceremony.toml"
 	@echo "make test        all tests"
-	@echo "make crashes     the crash tests with every half line, and each cut followed to the end"
+	@echo "make crashes     the crash tests at every line and half line, each cut followed to the end"
 	@echo "make lint        ruff, mypy, import contracts, generated files"
 	@echo "make setup       only make .venv"
 	@echo "make dist        wheel and sdist, built twice and compared"

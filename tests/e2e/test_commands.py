@@ -38,8 +38,8 @@ def test_a_copied_process_ends_as_a_fresh_one_does(root_generation: Path, tmp_pa
     """What most tests run (`forked`) is what people run."""
     for line in (["status", "--dir", root_generation / "D", "--json"], ["status", "--dir", tmp_path], ["verfy"], ["check", "--help"]):
         assert ceremony(*line) == started(*line)
-    typed = {"typed": "\n" * 80, "cwd": tmp_path}
-    assert ceremony("new", "a.toml", **typed).code == started("new", "b.toml", **typed).code == 0
+    enter = "\n" * 80
+    assert ceremony("new", "a.toml", typed=enter, cwd=tmp_path).code == started("new", "b.toml", typed=enter, cwd=tmp_path).code == 0
     assert (tmp_path / "a.toml").read_bytes() == (tmp_path / "b.toml").read_bytes()
 
 

@@ -29,6 +29,7 @@ from ceremony.pki.reissuing import problems_with_reissues
 from ceremony.pki.revoking import CrlTable, RevokeTable, crl_planned, problem_with_crl, problems_with_revoke
 from ceremony.script_people import Name, Participant, Problem, Table, problems_with_people, roster_of
 from ceremony.steps import NOT_BUILT, AnyStep
+from ceremony.steps.generate_root import GenerateRoot
 from ceremony.words import sha256_hex
 
 LARGEST_SCRIPT = 256 << 10
@@ -113,6 +114,11 @@ class Script(Table, frozen=True):
     world: Start = Start()
     crossing: Crossing = Crossing()
     previous: PreviousTable | None = None
+
+    @property
+    def taken_up(self) -> RootTable | None:
+        """The root of an earlier ceremony that this one takes up; None where it makes one."""
+        return self.root if self.world.root == "present" else None
 
     def person(self, id: str) -> Person:
         """The participant of this id as the script names them."""
@@ -289,8 +295,10 @@ def _problems_with_names(script: Script) -> Iterator[Problem]:
             yield Problem(f"proofs[{number}].certificate", f"{proof.certificate!r} is not the root's label {script.root.label!r}")
     if "proof" in script.crossing.qr and not script.proofs:
         yield Problem("crossing.qr", "no [[proofs]]: there is no proof that could leave")
-    if (script.world.root == "present") != (script.previous is not None):
-        yield Problem("world.root", 'root = "present" and [previous] go together: a later ceremony starts from the bundle of the last')
+    if script.world.root == "present" and script.previous is None:
+        yield Problem("world.root", 'root = "present" wants [previous]: a later ceremony starts from the bundle of the last')
+    if script.world.root == "absent" and script.previous and not any(isinstance(step, GenerateRoot) for step in script.steps):
+        yield Problem("world.root", '[previous] wants root = "present", or a step generate-root, which brings another root into the chain')
     if script.world.root == "present" and script.world.token == "blank":
         yield Problem("world.token", "a token that holds the root is not blank")
 

@@ -12,10 +12,13 @@ import msgspec
 
 from ceremony.activation.arrangement import PIN_NAMES, WHICH
 from ceremony.activation.roster import is_example
-from ceremony.crossing.bundle import LEDGER
+from ceremony.crossing.bundle import CAPS, LEDGER
+from ceremony.crossing.files import read_tree
 from ceremony.crossing.held_pins import BothPins
-from ceremony.crossing.ledger import activation_in, proved_copies
+from ceremony.crossing.ledger import proved_copies, read_ledger
 from ceremony.crossing.previous import previous_to_go_on_from, require_bundle
+from ceremony.crossing.roots import activation_in, roots_in
+from ceremony.crossing.subject import read_subject
 from ceremony.crossing.verify import verify_bundle
 from ceremony.engine.conduct import Stopped, conduct
 from ceremony.engine.resume import last_announced, resume
@@ -31,7 +34,6 @@ from ceremony.room.rehearsal_credentials import made_up_credentials
 from ceremony.room.rehearsed import Rehearsed
 from ceremony.room.room import TokenRoom
 from ceremony.script import Script, read_script, script_digest
-from ceremony.steps.generate_root import GenerateRoot
 from ceremony.transcript import Line, Transcript, read_lines
 from ceremony.words import sha256_hex
 
@@ -259,8 +261,7 @@ def _taken_over(folder: CeremonyFolder, script: Script, bundles: Sequence[Path],
     if rehearsal:
         bundle = bundles[0]
     else:
-        makes_a_root = any(isinstance(step, GenerateRoot) for step in script.steps)
-        bundle, made_again = previous_to_go_on_from(bundles, script.previous, None if makes_a_root else script.root)
+        bundle, made_again = previous_to_go_on_from(bundles, script.previous, script.taken_up)
     target = folder.path / "work" / "previous"
     if target.exists():
         shutil.rmtree(target)
@@ -282,23 +283,30 @@ def _taken_over(folder: CeremonyFolder, script: Script, bundles: Sequence[Path],
         why = "; ".join(f"{check.name}: {check.detail}" for check in failed_checks) or "it is a rehearsal's, and this is none"
         raise CeremonyError("PREVIOUS-REFUSED", f"The bundle of the earlier ceremony is refused: {why}.", state="Nothing was begun.")
     ledger = (target / "record" / "ledger.json").read_bytes()
+    root = read_subject(read_tree(target, CAPS).files).root_fingerprint
+    if root is None:
+        raise CeremonyError("PREVIOUS-REFUSED", "The bundle of the earlier ceremony holds no root.", state="Nothing was begun.")
     lost = script.previous.lost
     # A lost ceremony may have changed the PINs: then the script says how they are held, and the token whether that is so.
-    activation = None if lost and lost.is_hole else activation_in(ledger)
+    activation = None if lost and lost.is_hole else _activation_left(script, ledger)
     if activation is not None:
         require_as_left(script, activation)
     copies = proved_copies(ledger)
-    root = next((target / "root").iterdir())
-    from ceremony.crossing.artifacts import certificate_der, read_certificates
-
     return {
         "fingerprint": fingerprint,
         "ledger_sha256": sha256_hex(ledger),
-        "root_certificate_sha256": sha256_hex(certificate_der(read_certificates(root.read_bytes())[0])),
+        "root_certificate_sha256": root,
         **({"activation": msgspec.to_builtins(activation)} if activation else {}),
         **({"lost": {**msgspec.to_builtins(lost), "after": fingerprint}} if lost else {}),
         **({"backups": msgspec.to_builtins(copies)} if copies else {}),
     }
+
+
+def _activation_left(script: Script, ledger: bytes) -> BothPins | None:
+    """How the PINs of the token that holds the root which the script takes up were left; None where it takes up none."""
+    ceremonies = read_ledger(ledger).ceremonies
+    root = next((root for root in roots_in(ceremonies) if script.taken_up and root.label == script.taken_up.label), None)
+    return activation_in(ceremonies, root.public_key_sha256) if root else None
 
 
 def require_as_left(script: Script, activation: BothPins) -> None:

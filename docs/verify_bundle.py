@@ -140,8 +140,7 @@ def chain(b):
     script, previous = sha256(b.files["record/script.toml"]), b.opened["previous"]
     named = b.script.get("previous", {}).get("fingerprint")
     same = bool(named) == bool(previous) if b.opened["rehearsal"] else named == (previous or {}).get("fingerprint")
-    if b.opened["script"]["sha256"] != script or not same:
-        yield "line 1 names another script, or another ceremony before"
+    yield from ["line 1 names another script, or another ceremony before"] * (b.opened["script"]["sha256"] != script or not same)
     before = previous["fingerprint"] if previous else script
     for number, line in enumerate(b.lines, 1):
         written = {name: value for name, value in vars(line).items() if name not in ("stored", "sha256")}
@@ -239,26 +238,29 @@ def vouching(b):
 
 
 def certificates(b):
-    """openssl finds each, and the CRL, signed by the root; each is what was ordered, one to one, on the key that was made or came in"""
+    """openssl finds each, and each CRL, signed by its root; each is what was ordered, one to one, on the key that was made or came in"""
     signed = {act.args["sha256"]: act for act in b.done("sign") if "signature" in act.value}
-    [root] = [b.files[path] for path, entry in b.artifacts.items() if entry["kind"] == "root-certificate"]
-    moment, known = str(int(datetime.fromisoformat(b.seal.time).timestamp())), (b.opened["previous"] or {}).get("root_certificate_sha256")
-    judge = ["verify", "-x509_strict", "-check_ss_sig", "-attime", moment, "-no-CApath", "-no-CAstore", "-CAfile", root]
-    if sha256(certificate(root).der) != b.seal.data["root_certificate_sha256"]:
-        yield "the root certificate is not the one that the seal names"
-    made_up = bool(b.opened["credentials"] or (b.opened["module"] or {}).get("software"))
-    if (b"REHEARSAL" in certificate(root).subject) != b.opened["rehearsal"] or (made_up and not b.opened["rehearsal"]):
+    roots = {path[5:-9]: b.files[path] for path, entry in b.artifacts.items() if entry["kind"] == "root-certificate"}
+    [root] = [pem for pem in roots.values() if sha256(certificate(pem).der) == b.seal.data["root_certificate_sha256"]]
+    before, moment = json.loads(b.files["record/ledger.json"])["ceremonies"][:-1], str(int(datetime.fromisoformat(b.seal.time).timestamp()))
+    judge = ["verify", "-x509_strict", "-check_ss_sig", "-attime", moment, "-no-CApath", "-no-CAstore", "-CAfile"]
+    made_up, rehearsal = b.opened["credentials"] or (b.opened["module"] or {}).get("software"), b.opened["rehearsal"]
+    if (b"REHEARSAL" in certificate(root).subject) != rehearsal or (made_up and not rehearsal):
         yield "line 1 says otherwise than the root's name, the module or the credentials whether this is a rehearsal"
     chains = {path: b.files[path.replace(".chain.", ".cert.")] + root for path in b.artifacts if path.endswith(".chain.pem")}
     yield from (f"{path} is not the certificate and then the root's" for path in chains if b.files[path] != chains[path])
-    carried = [one["crl"]["sha256"] for one in json.loads(b.files["record/ledger.json"])["ceremonies"][:-1] if "crl" in one][-1:]
+    crls = {one["crl"]["label"]: one["crl"]["sha256"] for one in before if "crl" in one}  # of each root the last
+    cross = [entry["to_be_signed_sha256"] for one in before for entry in one["entries"] if entry["purpose"] == "cross"]
+    carried = {*crls.values(), *cross, *(one["root"]["certificate_sha256"] for one in before if one["root"])}
+    if before and sha256(canonical({"ceremonies": before, "format": 1}) + b"\n") != b.opened["previous"]["ledger_sha256"]:
+        yield "the ledger does not go on from the one that line 1 names"
     for path in sorted(b.artifacts.keys() - chains.keys()):
         found, purpose = certificate(b.files[path]), b.artifacts[path]["kind"].split("-")[0]
-        act = signed.pop(sha256(found.signed), None)
-        crl = ["-no_check_time", "-crl_check", "-CRLfile", b.files[path], root] if purpose == "crl" else []
-        if not openssl(*judge, *(crl or [b.files[path]])):
-            yield f"{path}: openssl does not find it signed by this root"
-        if act is None and sha256(found.der) != known and [sha256(b.files[path])] != carried:
+        act, name = signed.pop(sha256(found.signed), None), Path(path).name
+        by = {"crl": roots.get(name[:-8]), "cross": roots.get(name[3:-9]), "root": b.files[path]}.get(purpose, root) or b""
+        crl = ["-no_check_time", "-crl_check", "-CRLfile", b.files[path], by] if purpose == "crl" else []
+        yield from [f"{path}: openssl does not find it signed by its root"] * (not openssl(*judge, by, *(crl or [b.files[path]])))
+        if act is None and carried.isdisjoint((sha256(found.der), sha256(found.signed), sha256(b.files[path]))):
             yield f"{path}: no line tells of its signature"
         elif act and (act.value["signature"], act.args["serial"] or "", act.args["purpose"]) != (found.signature, found.serial, purpose):
             yield f"{path} is not what line {act.seq} signed"
@@ -271,7 +273,8 @@ def key_is_right(b, path, found, act):
     """Whether it holds the key that was made on the token, or came in, or was made for the code in its name."""
     if act.args["purpose"] == "intermediate":
         return b.products(act.step)["csrs"][path.name.removesuffix(".cert.pem")]["spki_sha256"] == sha256(found.key)
-    made = [done.value["public_key"] for done in b.done("generate-key" if act.args["purpose"] == "root" else "proof-key")]
+    made = [done.value["public_key"] for done in b.done({"root": "generate-key", "proof": "proof-key"}.get(act.args["purpose"]))]
+    made += [certificate(b.files[f"root/{path.parent.name}.cert.pem"]).key.hex()] if act.args["purpose"] == "cross" else []
     code = b.products(act.step)["codes"][path.parent.name]["verification_code"] if act.args["purpose"] == "proof" else ""
     return found.key.hex() in made and found.subject.endswith(code.encode())
 
@@ -350,8 +353,7 @@ def activation(b):
             unproved[new] = set(held[new].get("holders", ()))
         if act.verb in ("generate-key", "sign") and (any(unproved.values()) or login not in (act.step - 1, act.step)):
             yield f"line {act.seq} comes before all holders had proved their shares, or without a login"
-    if any(unproved.values()):
-        yield "not all holders have proved their shares"
+    yield from ["not all holders have proved their shares"] * any(unproved.values())
 
 
 def custody(b):
@@ -377,8 +379,7 @@ def main(folder, fingerprint):
         b = Bundle(Path(folder))
     except BROKEN as broken:
         return f"WRONG  the record can't be read: {ascii(broken)}"
-    typed, known = "".join(fingerprint.lower().split()), (b.seal.sha256, "".join(words_of(b.seal.sha256)).lower())
-    wrong = typed not in known
+    wrong = "".join(fingerprint.lower().split()) not in (b.seal.sha256, "".join(words_of(b.seal.sha256)).lower())
     print("WRONG  this is not the record of the fingerprint on paper" if wrong else "ok     fingerprint: the one on paper")
     of_people = (vouching, credentials, sign_offs, confirmations, activation, custody)
     for check in (files, chain, seal, steps, orders, machine, certificates, *of_people):
@@ -386,13 +387,12 @@ def main(folder, fingerprint):
             problems = list(check(b))
         except BROKEN as broken:
             problems = [f"it can't be checked: {broken!r}"]
-        wrong = wrong or bool(problems)
-        name, told = check.__name__.replace("_", "-"), "; ".join(problems[:5]) or check.__doc__
+        wrong, name, told = wrong or bool(problems), check.__name__.replace("_", "-"), "; ".join(problems[:5]) or check.__doc__
         print(f"{'WRONG' if problems else 'ok':6} {name}: {ascii(told)[1:-1]}")
     for line in b.of("deviation", "resumed", "signed-off"):
         print(f"read   line {line.seq}, {line.type}: {ascii(canonical(line.data).decode())[1:-1]}")
-    kind = "REHEARSAL" if b.opened["rehearsal"] else "PRODUCTION"
-    print("WRONG " if wrong else "GOOD  ", kind, "with the root of SHA-256", ascii(b.seal.data["root_certificate_sha256"]))
+    kind, root = "REHEARSAL" if b.opened["rehearsal"] else "PRODUCTION", ascii(b.seal.data["root_certificate_sha256"])
+    print("WRONG " if wrong else "GOOD  ", kind, "with the root of SHA-256", root)
     return int(wrong)
 
 

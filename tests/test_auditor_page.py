@@ -322,7 +322,7 @@ def test_a_certificate_of_another_key_is_found_by_openssl(held: HeldCeremony, tm
     forged.lines = json.loads(json.dumps(forged.lines).replace(digest, another))
     bundle = written(forged.bundle_files(), tmp_path / "forged")
     assert page.main(str(bundle), fingerprint_of(bundle)) == 1
-    assert f"{ALPHA}: openssl does not find it signed by this root" in capsys.readouterr().out
+    assert f"{ALPHA}: openssl does not find it signed by its root" in capsys.readouterr().out
 
 
 def test_the_crl_is_the_roots_and_the_one_that_was_ordered_or_carried_over(

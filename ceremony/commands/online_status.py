@@ -37,14 +37,14 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     from ceremony.online.receipts import receipts_in
 
     config = config_of(args)
-    crl, duties, destroyed = _told_by_bundle(args)
+    crls, duties, destroyed = _told_by_bundle(args)
     receipts, torn = receipts_in(args.receipts)
     if not receipts:
         say(f"There are no receipts in {args.receipts}: what was changed since the last of them is not told.")
     with service_of(config) as service:
         from ceremony.online.status import policies_in, status_lines, status_of
 
-        status = status_of(service.observe(policies_in(receipts, config)), config, receipts, crl, duties, destroyed)
+        status = status_of(service.observe(policies_in(receipts, config)), config, receipts, crls, duties, destroyed)
         lines = list(status_lines(status))
     if args.json:
         print_json({"format": 1, **msgspec.to_builtins(status)})
@@ -58,20 +58,20 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     return 0
 
 
-def _told_by_bundle(args: argparse.Namespace) -> "tuple[Crl | None, tuple[Duty, ...], tuple[DestroyedRoot, ...]]":
-    """CRL, duties and destroyed roots of the bundle that was named, which is verified first (design, rule 16)."""
+def _told_by_bundle(args: argparse.Namespace) -> "tuple[tuple[Crl, ...], tuple[Duty, ...], tuple[DestroyedRoot, ...]]":
+    """CRLs, duties and destroyed roots of the bundle that was named, which is verified first (design, rule 16)."""
     from ceremony.crossing.duties import duties_of
     from ceremony.crossing.verified import verified_bundle
 
     if (args.bundle is None) != (args.fingerprint is None):
         raise CeremonyError("USAGE", "--bundle and --fingerprint go together.", state="Nothing was sent.")
     if args.bundle is None:
-        return None, (), ()
+        return (), (), ()
     try:
         fingerprint = fingerprint_typed(args.fingerprint)
     except ValueError as why:
         raise CeremonyError("ANCHOR-INCOMPLETE", f"--fingerprint: {why}.", state="Nothing was sent.") from why
     bundle = verified_bundle(args.bundle, fingerprint)
-    if bundle.crl is None:
+    if not bundle.crls:
         say("The bundle holds no CRL: nothing is revoked in it.")
-    return bundle.crl, duties_of(args.bundle, fingerprint).duties, bundle.destroyed
+    return bundle.crls, duties_of(args.bundle, fingerprint).duties, bundle.destroyed

@@ -25,12 +25,16 @@ _PLACES: tuple[tuple[re.Pattern[str], ArtifactKind], ...] = (
     (re.compile(rf"intermediates/{_NAME}\.cert\.pem"), "intermediate-certificate"),
     (re.compile(rf"intermediates/{_NAME}\.chain\.pem"), "intermediate-chain"),
     (re.compile(rf"proof-of-possession/{_NAME}/{_NAME}\.cert\.pem"), "proof-certificate"),
+    (re.compile(rf"cross/{_NAME}/by-{_NAME}\.cert\.pem"), "cross-certificate"),
     (re.compile(rf"crl/{_NAME}\.crl\.pem"), "crl"),
 )
 
 
 def place_of(path: str) -> tuple[ArtifactKind, str] | None:
-    """The kind of artifact that stands at this path, and its name (`<service>/<certificate>` of a proof); None where none belongs."""
+    """The kind of artifact that stands at this path, and its name; None where none belongs.
+
+    The name of a proof is `<service>/<certificate>`, of a cross-certificate `<label of the root whose key it holds>/<label of its issuer>`.
+    """
     for pattern, kind in _PLACES:
         if found := pattern.fullmatch(path):
             return kind, "/".join(found.groups())

@@ -21,7 +21,7 @@ BreakKind = Literal["older", "gap", "fork", "other-root", "ledger", "rehearsal"]
 - `older`: one starts from a bundle after which that ceremony went on, or the two were given in the wrong order
 - `gap`: ceremonies between them, or the bundle that one starts from, were not given
 - `fork`: both go on from the same place, or are two histories of one ceremony
-- `other-root`: they have no ceremony in common, or one names another root than the other holds
+- `other-root`: they have no ceremony in common, or one names another root than the other holds, or none of the chain's
 - `ledger`: what was signed before is not told the same
 - `rehearsal`: a rehearsal and a production
 """
@@ -103,6 +103,8 @@ def _to_the_next(earlier: Place, later: Place) -> Iterator[Break]:
         yield Break("other-root", "the record names another root than the previous ceremony's")
     elif named.ledger_sha256 != sha256_hex(earlier.files[LEDGER]) or without_last(later.files[LEDGER]) != earlier.files[LEDGER]:
         yield Break("ledger", "the ledger does not go on from the previous ceremony's")
+    elif later.root_fingerprint is not None and not later.ledger.ceremonies[-1].root:
+        yield Break("other-root", "its root is none of the chain's, and it was not made in that ceremony")
     if later.rehearsal != earlier.rehearsal:
         yield Break("rehearsal", "one is a rehearsal, and the other is none")
 

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ceremony.crossing.artifacts import describe_artifact, place_of
-from ceremony.crossing.bundle import LEDGER
-from ceremony.crossing.ledger import certified_in, read_ledger
+from ceremony.crossing.ledger import certified_in
 from ceremony.crossing.record import Artifact, KeyMade, Products, ProofKey, data_as
 from ceremony.crossing.request import ProofRequest, ReceivedCsr
+from ceremony.crossing.roots import living_roots, roots_in
 from ceremony.crossing.subject import CertificateFile, Subject
 from ceremony.errors import CeremonyError
 from ceremony.pki.certificates import problems_with_certificate
@@ -19,7 +19,7 @@ from ceremony.pki.reissuing import problems_with_reissued, reissues
 from ceremony.pki.signatures import signature_holds
 from ceremony.words import check_words, sha256_hex, words_of
 
-_PURPOSE = {"root-certificate": "root", "intermediate-certificate": "intermediate", "proof-certificate": "proof"}
+_PURPOSE = {f"{purpose}-certificate": purpose for purpose in ("root", "intermediate", "proof", "cross")}
 
 
 def problems_with_artifacts(subject: Subject) -> Iterator[str]:
@@ -40,7 +40,7 @@ def problems_with_artifacts(subject: Subject) -> Iterator[str]:
     signatures = {signature.arguments.serial: signature for signature in subject.record.signatures if signature.arguments.serial}
     for entry in subject.certificates:
         signature = signatures.pop(entry.artifact.serial or "", None)
-        if signature is None and not _is_earlier_root(subject, entry):
+        if signature is None and not is_carried_on(subject, entry):
             yield f"{entry.artifact.path}: no line tells of its signature"
         elif signature is not None:
             asked = signature.arguments
@@ -55,17 +55,27 @@ def problems_with_artifacts(subject: Subject) -> Iterator[str]:
 
 
 def problems_with_root(subject: Subject) -> Iterator[str]:
-    """One root certificate, self-signed, the one the seal names; made here by its profile on the generated key, or carried over."""
+    """Self-signed: the one the seal names, made here by its profile on the generated key, or carried over; and every living root beside."""
     roots = subject.of_kind("root-certificate")
     named = subject.record.sealed.root_certificate_sha256
-    if len(roots) != (1 if named or subject.certificates else 0):
-        yield f"there are {len(roots)} root certificates"
+    if (named or subject.certificates) and named not in {sha256_hex(root.der) for root in roots}:
+        yield f"the root certificate that the seal names is not among the {len(roots)} here"
+    before = roots_in(subject.earlier)
+    previous = subject.record.opened.previous
+    if previous and previous.root_certificate_sha256 not in {root.certificate_sha256 for root in before}:
+        yield "the first line names a root of the ceremony before that is not in the ledger"
+    held = {sha256_hex(root.der) for root in roots}
+    missing = [root.label for root in living_roots(subject.earlier) if root.certificate_sha256 not in held]
+    yield from (f"the certificate of the root {label}, which lives, is not here" for label in missing)
     for root in roots:
-        if sha256_hex(root.der) != named:
-            yield f"{root.artifact.path} is not the root certificate that the seal names"
         yield from _problems_with_signature(root, root)
-        if _is_earlier_root(subject, root):
+        if is_carried_on(subject, root):
+            label = next(earlier.label for earlier in before if earlier.certificate_sha256 == sha256_hex(root.der))
+            yield from [f"{root.artifact.path} does not bear the label {label}"] * (_name(root) != label)
             continue
+        if sha256_hex(root.der) != named:
+            yield f"{root.artifact.path} is neither the root certificate that the seal names nor one of the ledger"
+        yield from _problems_with_name_taken(subject, root)
         key = KeyMade(subject.script.root.label, root.public_key_der.hex(), sha256_hex(root.public_key_der))
         if key not in subject.record.keys:
             yield f"{root.artifact.path} holds a key that no line generated under the script's label"
@@ -74,6 +84,15 @@ def problems_with_root(subject: Subject) -> Iterator[str]:
         products = _products(subject, root)
         profile = root_profile(subject.script.root, _day(products), subject.record.opened.rehearsal)
         yield from _problems_with_profile(root, profile)
+
+
+def _problems_with_name_taken(subject: Subject, root: CertificateFile) -> Iterator[str]:
+    """A new root has a label and a subject of its own: by them the roots of a chain are told apart."""
+    named = name_text(root.certificate.subject)
+    if any(earlier.label == _name(root) for earlier in roots_in(subject.earlier)):
+        yield f"{root.artifact.path}: an earlier root of the chain has that label"
+    if any(entry.purpose == "root" and entry.subject == named for ceremony in subject.earlier for entry in ceremony.entries):
+        yield f"{root.artifact.path}: an earlier root of the chain has that subject"
 
 
 def problems_with_intermediates(subject: Subject) -> Iterator[str]:
@@ -114,9 +133,9 @@ def _problems_with_keys_before(subject: Subject) -> Iterator[str]:
     made_here = [entry for entry in subject.of_kind("intermediate-certificate") if subject.root is not None]
     keys = Counter(entry.public_key_der for entry in made_here)
     yield from (f"{entry.artifact.path}: its key has another certificate here" for entry in made_here if keys[entry.public_key_der] > 1)
-    if not made_here or LEDGER not in subject.files:
+    certified = certified_in(subject.earlier)
+    if not made_here or not certified:
         return
-    certified = certified_in(read_ledger(subject.files[LEDGER]).ceremonies[:-1])
     tables, root = subject.script.revoke, subject.root_fingerprint or ""
     try:
         allowed = reissues(subject.script.intermediates, tables, certified, root, rehearsal=subject.record.opened.rehearsal)
@@ -225,9 +244,15 @@ def _problems_with_profile(entry: CertificateFile, profile: CertificateProfile) 
     yield from (f"{entry.artifact.path}: {problem}" for problem in problems)
 
 
-def _is_earlier_root(subject: Subject, entry: CertificateFile) -> bool:
-    previous = subject.record.opened.previous
-    return entry.artifact.kind == "root-certificate" and previous is not None and sha256_hex(entry.der) == previous.root_certificate_sha256
+def is_carried_on(subject: Subject, entry: CertificateFile) -> bool:
+    """Whether it is a root's or a cross-certificate of an earlier ceremony, as the ledger has it."""
+    if entry.artifact.kind == "root-certificate":
+        return sha256_hex(entry.der) in {root.certificate_sha256 for root in roots_in(subject.earlier)}
+    told = (other for ceremony in subject.earlier for other in ceremony.entries if other.serial == entry.artifact.serial)
+    signed = sha256_hex(entry.certificate.tbs_certificate_bytes)
+    return entry.artifact.kind == "cross-certificate" and any(
+        (other.path, other.to_be_signed_sha256) == (entry.artifact.path, signed) for other in told
+    )
 
 
 def _products(subject: Subject, entry: CertificateFile) -> Products:

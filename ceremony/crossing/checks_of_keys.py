@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from ceremony.crossing.bundle import LEDGER
 from ceremony.crossing.checks_of_record import ordered_by_two
 from ceremony.crossing.destroyed import Destruction, destructions_in, objects_told
-from ceremony.crossing.ledger import LedgerOfCeremony, certified_in, key_attributes_in, of_other_roots, other_roots, read_ledger
+from ceremony.crossing.ledger import LedgerOfCeremony, certified_in, key_attributes_in, read_ledger
 from ceremony.crossing.lost import lost_before
 from ceremony.crossing.record import Answered, data_as
+from ceremony.crossing.roots import of_other_roots, other_roots
 from ceremony.crossing.subject import Subject
 from ceremony.pki.destroying import problems_with_inventory, still_needed
 from ceremony.pki.key_health import problems_with_attributes

@@ -5,7 +5,7 @@ A day is the last whole one (UTC) on which it is still in time.
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +14,9 @@ import msgspec
 from ceremony.crossing.artifacts import place_of
 from ceremony.crossing.bundle import CAPS, LEDGER
 from ceremony.crossing.files import read_tree
-from ceremony.crossing.ledger import Entry, LedgerOfCeremony, backups_in, last_crl, read_ledger, revocations_in
+from ceremony.crossing.ledger import Entry, LedgerOfCeremony, backups_in, read_ledger, revocations_in
+from ceremony.crossing.revocations import IssuedCrl
+from ceremony.crossing.roots import last_crls, living_roots, roots_in
 from ceremony.crossing.subject import Subject, read_subject
 from ceremony.crossing.verify import verify_bundle
 from ceremony.errors import CeremonyError
@@ -45,7 +47,9 @@ class Duty(msgspec.Struct, frozen=True):
 
 
 class Duties(msgspec.Struct, frozen=True):
-    """The duties of a root, the nearest first, as the bundle with this fingerprint tells them. `sealed`: time of its seal, UTC.
+    """The duties of a chain, the nearest first, as the bundle with this fingerprint tells them. `sealed`: time of its seal, UTC.
+
+    `root_fingerprint` is that of the chain's first root, whichever lives now; `label` that of the root which the bundle is of.
 
     `seals` counts all seals of the chain up to this one: a later bundle's number is higher.
     """
@@ -72,11 +76,12 @@ def duties_of(bundle: Path, fingerprint: str | None, device_life: int = DEVICE_L
         raise _refused(bundle, "it changed while it was read")
     ledger = read_ledger(subject.files[LEDGER]).ceremonies
     root = next((ceremony.root for ceremony in reversed(ledger) if ceremony.root), None)
-    if root is None:
+    first = next(iter(roots_in(ledger)), None)
+    if root is None or first is None:
         raise _refused(bundle, "it holds no root, and so there is nothing to look after")
     return Duties(
         fingerprint=subject.record.fingerprint,
-        root_fingerprint=root.certificate_sha256,
+        root_fingerprint=first.certificate_sha256,
         label=shown_text(root.label),
         rehearsal=subject.record.opened.rehearsal,
         sealed=subject.record.lines[-1].time,
@@ -102,8 +107,8 @@ def _duties(subject: Subject, ledger: Sequence[LedgerOfCeremony], device_life: i
     alive = [entry for entry in entries if entry.state == "issued" and entry.serial not in revoked and _end(entry) > sealed]
     roots, intermediates, proofs = ([entry for entry in alive if entry.purpose == p] for p in ("root", "intermediate", "proof"))
     policies = {entry.name: entry.device_registry for entry in subject.script.intermediates if entry.device_registry}
-    crl = last_crl(ledger)
-    if crl is not None:
+    crls = last_crls(ledger)
+    for crl in crls:
         text = f"CRL {crl.number} of {crl.label} ends; whoever asks for one refuses everything under this root without a newer."
         yield Duty("crl", _last_day(dt.datetime.fromisoformat(crl.next_update)), crl.label, text, f"crl {crl.label}")
     for entry in roots:
@@ -122,10 +127,11 @@ def _duties(subject: Subject, ledger: Sequence[LedgerOfCeremony], device_life: i
         yield Duty("azure", _last_day(_end(entry)), name, text, f"proof {entry.serial}")
     yield from _backup_duty(subject, ledger)
     waiting = sum(entry.state == "possibly-signed" and entry.serial not in revoked for entry in entries)
-    reasons = [*_crl_reason(crl.next_update if crl else None), *_reasons(roots, intermediates, device_life, _longest(entries, device_life))]
-    gone = {key.public_key_sha256 for ceremony in ledger for key in ceremony.destroyed}
+    lives = {root.label for root in living_roots(ledger)}
+    reasons = [*_crl_reasons(crl for crl in crls if crl.label in lives)]
+    reasons += _reasons(roots, intermediates, device_life, _longest(entries, device_life))
     # What a destroyed key leaves behind ends by itself: no ceremony can replace it under this root.
-    if reasons and any(ceremony.root and ceremony.root.public_key_sha256 not in gone for ceremony in ledger):
+    if reasons and lives:
         yield _next_ceremony(reasons, sealed.date(), waiting)
 
 
@@ -144,9 +150,9 @@ def _backup_duty(subject: Subject, ledger: Sequence[LedgerOfCeremony]) -> Iterat
         yield Duty("backup", planned.by.isoformat(), planned.label, shown_text(text), f"backup {planned.label}")
 
 
-def _crl_reason(next_update: str | None) -> Iterator[tuple[str, str]]:
-    if next_update is not None:
-        yield _before(dt.datetime.fromisoformat(next_update), 0), "a new CRL"
+def _crl_reasons(crls: Iterable[IssuedCrl]) -> Iterator[tuple[str, str]]:
+    for crl in crls:
+        yield _before(dt.datetime.fromisoformat(crl.next_update), 0), f"a new CRL of {crl.label}"
 
 
 def _longest(entries: Sequence[Entry], device_life: int) -> int:

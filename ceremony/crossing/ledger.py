@@ -26,21 +26,24 @@ from ceremony.transcript import Line
 from ceremony.words import sha256_hex
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+# omit_defaults: a ledger from before there were these keys is written again as it was, byte for byte.
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One serial ever intended (40 hex digits). Digests are SHA-256 in hex, times UTC; `path` is None for what has no file.
 
-    `possibly-signed`: intended, and no signature is in the record; it belongs on the next CRL.
+    `possibly-signed`: intended, and no signature is in the record; it belongs on the next CRL. `issuer` is the key of the root that
+    signs, where it is not the ceremony's own root; left out where it is.
     """
 
     serial: str
     state: Literal["issued", "possibly-signed"]
-    purpose: Literal["root", "intermediate", "proof"]
+    purpose: Literal["root", "intermediate", "proof", "cross"]
     subject: str
     public_key_sha256: str
     not_before: str
     not_after: str
     to_be_signed_sha256: str
     path: str | None
+    issuer: str | None = None
 
 
 class Root(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,7 +62,6 @@ class InCustody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: str
 
 
-# omit_defaults: a ledger from before there were these keys is written again as it was, byte for byte.
 class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What one ceremony adds. `seals` are this ceremony's seals (hex) before the one that the ledger leaves with.
 
@@ -130,13 +132,14 @@ def ledger_of(lines: Sequence[Line], previous_ledger: bytes | None) -> bytes:
         raise CeremonyError("LEDGER-BROKEN", "The previous ceremony's ledger is not the one that the first line of the transcript names.")
     earlier = read_ledger(previous_ledger).ceremonies if previous_ledger is not None else ()
     crl, revoked = issued_in(record, revocations_in(earlier))
+    root = _root(record, earlier)
     own = LedgerOfCeremony(
         ceremony=record.opened.ceremony,
         rehearsal=record.opened.rehearsal,
         script_sha256=record.opened.script.sha256,
         seals=tuple(line.sha256 for line, _ in record.seals[:-1]),
-        entries=_entries(record),
-        root=_root(record, earlier),
+        entries=_entries(record, root),
+        root=root,
         custody=_custody(record),
         activation=record.products(record.lines[-1].step).activation,
         media=tuple(sorted(media_taken(record))),
@@ -191,15 +194,10 @@ def _custody(record: Record) -> tuple[InCustody, ...]:
     return tuple(InCustody(name, away[name].what, away[name].value) for name in sorted(away))
 
 
-def activation_in(ledger: bytes) -> BothPins | None:
-    """How both PINs are held, as the last ceremony tells that made one anew; None where none does. Raises CeremonyError LEDGER-BROKEN."""
-    told = (ceremony.activation for ceremony in reversed(read_ledger(ledger).ceremonies))
-    return next(filter(None, told), None)
-
-
-def revocations_in(ceremonies: Sequence[LedgerOfCeremony]) -> list[Revocation]:
-    """Everything that these ceremonies revoked, the oldest first."""
-    return [revocation for ceremony in ceremonies for revocation in ceremony.revocations]
+def revocations_in(ceremonies: Sequence[LedgerOfCeremony], label: str | None = None) -> list[Revocation]:
+    """Everything that these ceremonies revoked, the oldest first; with `label` on CRLs of the root with this label alone."""
+    some = [ceremony for ceremony in ceremonies if label is None or (ceremony.crl and ceremony.crl.label == label)]
+    return [revocation for ceremony in some for revocation in ceremony.revocations]
 
 
 def key_attributes_in(ceremonies: Sequence[LedgerOfCeremony], public_key_sha256: str) -> dict[str, Value]:
@@ -228,18 +226,6 @@ def proved_copies(ledger: bytes) -> list[ProvedBackup]:
     return [copy for key in keys if key not in gone for copy in backups_in(ceremonies, key)]
 
 
-def other_roots(ceremonies: Sequence[LedgerOfCeremony], public_key_sha256: str) -> list[str]:
-    """The labels of the roots of these ceremonies with another key than this (hex, of DER SPKI) that is not destroyed, sorted."""
-    gone = {public_key_sha256, *(key.public_key_sha256 for ceremony in ceremonies for key in ceremony.destroyed)}
-    return sorted({ceremony.root.label for ceremony in ceremonies if ceremony.root and ceremony.root.public_key_sha256 not in gone})
-
-
-def of_other_roots(ceremonies: Sequence[LedgerOfCeremony], public_key_sha256: str) -> list[str]:
-    """The serials of the certificates that ceremonies of another root made, sorted."""
-    others = [ceremony for ceremony in ceremonies if ceremony.root and ceremony.root.public_key_sha256 != public_key_sha256]
-    return sorted(entry.serial for ceremony in others for entry in ceremony.entries)
-
-
 def _key_attributes(record: Record, earlier: Sequence[LedgerOfCeremony]) -> dict[str, Value]:
     for _, key in (*record.keys_read("generate-key"), *record.keys_read("look-at-key")):
         if not key_attributes_in(earlier, key.public_key_sha256):
@@ -247,14 +233,10 @@ def _key_attributes(record: Record, earlier: Sequence[LedgerOfCeremony]) -> dict
     return {}
 
 
-def last_crl(ceremonies: Sequence[LedgerOfCeremony]) -> IssuedCrl | None:
-    """The newest CRL of these ceremonies (the oldest first)."""
-    return next((ceremony.crl for ceremony in reversed(ceremonies) if ceremony.crl), None)
-
-
 def certified_in(ceremonies: Sequence[LedgerOfCeremony]) -> list[Certified]:
     """Every certificate of these ceremonies, signed or possibly signed, and whether it is revoked; the oldest first."""
     revoked = {revocation.serial: revocation.as_entry().text for revocation in revocations_in(ceremonies)}
+    known = {ceremony.root.public_key_sha256: ceremony.root.certificate_sha256 for ceremony in ceremonies if ceremony.root}
     return [
         Certified(
             serial=entry.serial,
@@ -263,7 +245,7 @@ def certified_in(ceremonies: Sequence[LedgerOfCeremony]) -> list[Certified]:
             name=place[1] if entry.path and (place := place_of(entry.path)) and place[0] == "intermediate-certificate" else None,
             possibly=entry.state == "possibly-signed",
             revoked=revoked.get(entry.serial),
-            root=ceremony.root.certificate_sha256 if ceremony.root else None,
+            root=known.get(entry.issuer or "", ceremony.root.certificate_sha256 if ceremony.root else None),
             public_key_sha256=entry.public_key_sha256,
             not_before=entry.not_before,
             not_after=entry.not_after,
@@ -273,16 +255,17 @@ def certified_in(ceremonies: Sequence[LedgerOfCeremony]) -> list[Certified]:
     ]
 
 
-def _entries(record: Record) -> tuple[Entry, ...]:
+def _entries(record: Record, root: Root | None) -> tuple[Entry, ...]:
     paths = {artifact.serial: artifact.path for artifact in record.artifacts if artifact.serial}
     stored = record.stored_bytes
-    return tuple(_entry(signature, stored, paths) for signature in record.signatures if signature.arguments.purpose != "crl")
+    return tuple(_entry(signature, stored, paths, root) for signature in record.signatures if signature.arguments.purpose != "crl")
 
 
-def _entry(signature: Signature, stored: Mapping[str, tuple[Line, bytes]], paths: Mapping[str, str]) -> Entry:
+def _entry(signature: Signature, stored: Mapping[str, tuple[Line, bytes]], paths: Mapping[str, str], root: Root | None) -> Entry:
     asked = signature.arguments
+    signer = key_sha256(signature)
     # The record lets no CRL be signed by a serial, and nothing else without one.
-    serial, purpose = str(asked.serial), cast("Literal['root', 'intermediate', 'proof']", asked.purpose)
+    serial, purpose = str(asked.serial), cast("Literal['root', 'intermediate', 'proof', 'cross']", asked.purpose)
     try:
         line, octets = stored[asked.sha256]
         fields = read_to_be_signed(octets)
@@ -301,7 +284,17 @@ def _entry(signature: Signature, stored: Mapping[str, tuple[Line, bytes]], paths
         not_after=utc_text(fields.not_valid_after_utc),
         to_be_signed_sha256=asked.sha256,
         path=paths.get(serial),
+        issuer=signer if root and signer not in (None, root.public_key_sha256) else None,
     )
+
+
+def key_sha256(signature: Signature) -> str | None:
+    """SHA-256 (hex, of DER SPKI) of the key that was asked to sign; None where the record does not name it. Raises RECORD-BROKEN."""
+    try:
+        return sha256_hex(bytes.fromhex(signature.arguments.public_key)) if signature.arguments.public_key else None
+    except ValueError as broken:
+        what = f"Line {signature.line.seq} of the transcript names no key that could sign."
+        raise CeremonyError("RECORD-BROKEN", what) from broken
 
 
 def _root(record: Record, earlier: Sequence[LedgerOfCeremony]) -> Root | None:

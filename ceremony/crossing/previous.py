@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
-from ceremony.crossing.artifacts import place_of
 from ceremony.crossing.bundle import CAPS, LEDGER, TRANSCRIPT
 from ceremony.crossing.chain import Place, place_in_chain
 from ceremony.crossing.files import read_tree
@@ -13,12 +13,23 @@ from ceremony.crossing.subject import Subject, read_subject
 from ceremony.errors import CeremonyError
 from ceremony.pki.lost_ledger import PreviousTable
 from ceremony.pki.names import name_text, parse_name, shown_text
-from ceremony.pki.profiles import RootTable
 
 _NOTHING = "Nothing was begun."
 
 
-def previous_to_go_on_from(bundles: Sequence[Path], previous: PreviousTable, root: RootTable | None) -> tuple[Path, bytes | None]:
+class NamedRoot(Protocol):
+    """A root as a script names it: the label of its key, and its subject (RFC 4514)."""
+
+    @property
+    def label(self) -> str:
+        """The label."""
+
+    @property
+    def subject(self) -> str:
+        """The subject."""
+
+
+def previous_to_go_on_from(bundles: Sequence[Path], previous: PreviousTable, root: NamedRoot | None) -> tuple[Path, bytes | None]:
     """The bundle to go on from, and its ledger made again where the script says that it is lost.
 
     Raises CeremonyError as `bundle_to_go_on_from` and `rebuilt.ledger_made_again` do.
@@ -31,18 +42,19 @@ def previous_to_go_on_from(bundles: Sequence[Path], previous: PreviousTable, roo
     return path, ledger
 
 
-def bundle_to_go_on_from(bundles: Sequence[Path], fingerprint: str, root: RootTable | None) -> Path:
+def bundle_to_go_on_from(bundles: Sequence[Path], fingerprint: str, root: NamedRoot | None) -> Path:
     """The one with the fingerprint that the script names (64 lower-case hex digits), which must be the last of all that were given.
 
-    `root` is the script's; None for a script that makes another root than the one it starts from. The bundle is not verified
-    here when it is the only one: its copy is, later. Raises CeremonyError PREVIOUS-MISSING, PREVIOUS-OLDER, PREVIOUS-OTHER-ROOT,
-    PREVIOUS-REFUSED.
+    `root` is the one that the script takes up, which must be one of the bundle's; None for a script that takes up none. The bundle is
+    not verified here when it is the only one: its copy is, later. Raises CeremonyError PREVIOUS-MISSING, PREVIOUS-OLDER,
+    PREVIOUS-OTHER-ROOT, PREVIOUS-REFUSED.
     """
     for path in bundles:
         require_bundle(path)
     if len(bundles) > 1:
         _require_one_chain(bundles)
-    places = {path: _place(path, root) for path in bundles}
+    subjects = {path: _read(path) for path in bundles}
+    places = {path: _place(path, subject) for path, subject in subjects.items()}
     named = next((path for path, place in places.items() if place.fingerprint == fingerprint), None)
     for path, place in places.items():
         if fingerprint in place.seals or (place.previous and place.previous.fingerprint == fingerprint):
@@ -55,6 +67,8 @@ def bundle_to_go_on_from(bundles: Sequence[Path], fingerprint: str, root: RootTa
     if newer := next((path for path, place in places.items() if len(place.lineage) > len(places[named].lineage)), None):
         what = f"The script starts from the bundle {named}, and the bundle {newer} is of a later ceremony of that chain."
         raise CeremonyError("PREVIOUS-OLDER", shown_text(what), state=_NOTHING)
+    if root is not None:
+        _require_root(named, subjects[named], root)
     return named
 
 
@@ -66,28 +80,34 @@ def require_bundle(path: Path) -> None:
         raise CeremonyError("PREVIOUS-MISSING", what, state=_NOTHING)
 
 
-def _place(path: Path, root: RootTable | None) -> Place:
+def _read(path: Path) -> Subject:
     try:
-        subject = read_subject(read_tree(path, CAPS).files)
+        return read_subject(read_tree(path, CAPS).files)
+    except CeremonyError as broken:
+        raise _unreadable(path, broken) from broken
+
+
+def _unreadable(path: Path, broken: CeremonyError) -> CeremonyError:
+    what = f"The bundle {shown_text(str(path))} can't be read: {broken.what}"
+    return CeremonyError("PREVIOUS-REFUSED", what, state=_NOTHING)
+
+
+def _place(path: Path, subject: Subject) -> Place:
+    try:
         place = place_in_chain(subject)
     except CeremonyError as broken:
-        what = f"The bundle {shown_text(str(path))} can't be read: {broken.what}"
-        raise CeremonyError("PREVIOUS-REFUSED", what, state=_NOTHING) from broken
+        raise _unreadable(path, broken) from broken
     if place.rehearsal:
         what = f"The bundle {shown_text(str(path))} is a rehearsal's, and this is none."
         raise CeremonyError("PREVIOUS-REFUSED", what, state=_NOTHING)
-    if root is not None:
-        _require_root(path, subject, root)
     return place
 
 
-def _require_root(path: Path, subject: Subject, root: RootTable) -> None:
-    found = subject.root
-    place = place_of(found.artifact.path) if found else None
-    holds = f"{place[1]} ({name_text(found.certificate.subject)})" if found and place else "none"
+def _require_root(path: Path, subject: Subject, root: NamedRoot) -> None:
+    holds = [f"{label} ({name_text(found.certificate.subject)})" for label, found in sorted(subject.roots.items())]
     wanted = f"{root.label} ({name_text(parse_name(root.subject))})"
-    if holds != wanted:
-        what = f"The root of the bundle {path} is {holds}; the script's is {wanted}."
+    if wanted not in holds:
+        what = f"The bundle {path} holds the root {', '.join(holds) or 'none'}; the script takes up {wanted}."
         raise CeremonyError("PREVIOUS-OTHER-ROOT", shown_text(what), state=_NOTHING)
 
 

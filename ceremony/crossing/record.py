@@ -21,7 +21,9 @@ from ceremony.words import sha256_hex
 
 Serial = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{40}\Z")]
 """A serial number as 40 lower-case hex digits."""
-ArtifactKind = Literal["root-certificate", "intermediate-certificate", "intermediate-chain", "proof-certificate", "crl"]
+ArtifactKind = Literal[
+    "root-certificate", "intermediate-certificate", "intermediate-chain", "proof-certificate", "cross-certificate", "crl"
+]  # fmt: skip
 
 
 class Artifact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,14 +112,18 @@ class Resumed(msgspec.Struct, frozen=True):
 
 
 class SignArguments(msgspec.Struct, frozen=True):
-    """What a signature is intended over: `sha256` (hex) is that of the to-be-signed bytes. A CRL has `crl_number` in place of a serial."""
+    """What a signature is intended over: `sha256` (hex) is that of the to-be-signed bytes. A CRL has `crl_number` in place of a serial.
+
+    `public_key` is the key that is asked to sign, DER SPKI in hex.
+    """
 
     algorithm: str
     sha256: Sha256
     serial: Serial | None
     subject: str
-    purpose: Literal["root", "intermediate", "proof", "crl"]
+    purpose: Literal["root", "intermediate", "proof", "cross", "crl"]
     crl_number: int | None = None
+    public_key: str = ""
 
     @property
     def identity(self) -> str:

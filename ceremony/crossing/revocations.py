@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from ceremony.crossing.artifacts import place_of
 from ceremony.crossing.record import Record, Signature
 from ceremony.errors import CeremonyError
 from ceremony.pki.crl import Crl, read_to_be_signed_crl
@@ -46,7 +47,7 @@ def issued_in(record: Record, before: Iterable[Revocation]) -> tuple[IssuedCrl |
     if not made:
         return None, ()
     signature, crl = made[-1], drafts[made[-1].arguments.identity]
-    written = [artifact for artifact in record.artifacts if artifact.kind == "crl"]
+    written = [artifact for artifact in record.artifacts if place_of(artifact.path) == ("crl", signature.name)]
     if len(made) > 1 or len(written) != 1:
         raise CeremonyError("RECORD-BROKEN", f"{len(made)} CRLs were signed, and {len(written)} were written.")
     known = {revocation.serial for revocation in before}

@@ -6,8 +6,9 @@ from functools import cached_property
 
 from cryptography import x509
 
-from ceremony.crossing.artifacts import certificate_der, public_key_der, read_certificates
-from ceremony.crossing.bundle import SCRIPT, TRANSCRIPT
+from ceremony.crossing.artifacts import certificate_der, place_of, public_key_der, read_certificates
+from ceremony.crossing.bundle import LEDGER, SCRIPT, TRANSCRIPT
+from ceremony.crossing.ledger import LedgerOfCeremony, read_ledger
 from ceremony.crossing.record import Artifact, Record
 from ceremony.crossing.script_data import ScriptAsData, read_script
 from ceremony.errors import CeremonyError
@@ -44,9 +45,20 @@ class Subject:
 
     @cached_property
     def root(self) -> CertificateFile | None:
-        """The root certificate, where the bundle holds exactly one."""
-        found = self.of_kind("root-certificate")
-        return found[0] if len(found) == 1 else None
+        """The certificate of the ceremony's own root: the one that the seal names, or the only one."""
+        roots, named = self.of_kind("root-certificate"), self.record.sealed.root_certificate_sha256
+        found = [root for root in roots if len(roots) == 1 or sha256_hex(root.der) == named]
+        return found[0] if found else None
+
+    @cached_property
+    def roots(self) -> Mapping[str, CertificateFile]:
+        """The certificates of all roots of the chain that the bundle holds, by label."""
+        return {str(place[1]): root for root in self.of_kind("root-certificate") if (place := place_of(root.artifact.path))}
+
+    @cached_property
+    def earlier(self) -> tuple[LedgerOfCeremony, ...]:
+        """What the ledger holds of the ceremonies before; nothing where it is missing. Raises CeremonyError LEDGER-BROKEN."""
+        return read_ledger(self.files[LEDGER]).ceremonies[:-1] if LEDGER in self.files else ()
 
     @cached_property
     def root_fingerprint(self) -> str | None:

@@ -50,8 +50,9 @@ class VerifiedBundle:
 
     `intermediates` go by name, `proofs` by (service, certificate name). `earlier` are fingerprints from which receipts of this
     root may have begun. `policies` gives, by the name of the intermediate that is its issuing CA, the NAMESPACE/POLICY of Azure Device
-    Registry that the script names. `crl` is the root's newest one at the time of the ceremony; `destroyed` are the roots of the chain
-    whose keys are gone, `revoked_names` names of intermediates of which a certificate is revoked.
+    Registry that the script names. `crls` are the newest of each root at the time of the ceremony; `other_roots` those of the chain
+    that live beside this one, by label, and `cross` the cross-certificates between them, by (label of the key, label of the issuer);
+    `destroyed` are the roots whose keys are gone, `revoked_names` names of intermediates of which a certificate is revoked.
     """
 
     path: Path
@@ -66,14 +67,15 @@ class VerifiedBundle:
     proofs: Mapping[tuple[str, str], CertificateOfBundle]
     earlier: tuple[str, ...]
     policies: Mapping[str, str] = field(default_factory=dict)
-    crl: Crl | None = None
-
+    crls: tuple[Crl, ...] = ()
+    other_roots: Mapping[str, CertificateOfBundle] = field(default_factory=dict)
+    cross: Mapping[tuple[str, str], CertificateOfBundle] = field(default_factory=dict)
     destroyed: tuple[DestroyedRoot, ...] = ()
     revoked_names: tuple[str, ...] = ()
 
     def revoked(self, serial: int) -> Revoked | None:
-        """How the bundle's CRL revokes the certificate with this serial; None where it does not, or there is no CRL."""
-        return self.crl.by_serial.get(serial) if self.crl else None
+        """How a CRL of the bundle revokes the certificate with this serial (no two of a chain are alike); None where none does."""
+        return next((crl.by_serial[serial] for crl in self.crls if serial in crl.by_serial), None)
 
     @property
     def files(self) -> dict[str, CertificateOfBundle]:
@@ -104,8 +106,9 @@ def verified_bundle(path: Path, fingerprint: str) -> VerifiedBundle:
             entry = CertificateOfBundle(name, sealed[name].sha256, files[name], certificate)
             found.setdefault(place[0], {})[place[1]] = entry
     roots = found.get("root-certificate", {})
-    if len(roots) != 1 or subject.root_fingerprint is None:
-        raise _refused(path, f"it holds {len(roots)} root certificates, and one is wanted")
+    label = next((label for label, root in roots.items() if sha256_hex(root.der) == subject.root_fingerprint), None)
+    if label is None or subject.root_fingerprint is None:
+        raise _refused(path, f"it holds {len(roots)} root certificates, and its own is wanted")
     previous = subject.record.opened.previous
     ledger = read_ledger(files[LEDGER])
     return VerifiedBundle(
@@ -114,11 +117,11 @@ def verified_bundle(path: Path, fingerprint: str) -> VerifiedBundle:
         ceremony=subject.record.sealed.ceremony,
         number=subject.record.sealed.bundle,
         rehearsal=subject.record.opened.rehearsal,
-        label=next(iter(roots)),
-        root=next(iter(roots.values())),
+        label=label,
+        root=roots[label],
         root_fingerprint=subject.root_fingerprint,
         intermediates=found.get("intermediate-certificate", {}),
-        proofs={(name.split("/")[0], name.split("/")[1]): entry for name, entry in found.get("proof-certificate", {}).items()},
+        proofs=_by_pair(found.get("proof-certificate", {})),
         destroyed=_destroyed(ledger.ceremonies),
         revoked_names=tuple(found.name for found in certified_in(ledger.ceremonies) if found.revoked and found.name),
         earlier=(
@@ -130,7 +133,9 @@ def verified_bundle(path: Path, fingerprint: str) -> VerifiedBundle:
             for entry in subject.script.intermediates
             if entry.device_registry and entry.name in found.get("intermediate-certificate", {})
         },
-        crl=next((read_crl_file(files[name]) for name, entry in sealed.items() if entry.kind == "crl"), None),
+        crls=tuple(read_crl_file(files[name]) for name, entry in sealed.items() if entry.kind == "crl"),
+        other_roots={name: root for name, root in roots.items() if name != label},
+        cross=_by_pair(found.get("cross-certificate", {})),
     )
 
 
@@ -138,6 +143,10 @@ def _destroyed(ceremonies: Sequence[LedgerOfCeremony]) -> tuple[DestroyedRoot, .
     roots = {ceremony.root.public_key_sha256: ceremony.root for ceremony in ceremonies if ceremony.root}
     gone = [(roots.get(key.public_key_sha256), key) for ceremony in ceremonies for key in ceremony.destroyed]
     return tuple(DestroyedRoot(root.label, root.certificate_sha256, key.reason) for root, key in gone if root)
+
+
+def _by_pair(found: Mapping[str, CertificateOfBundle]) -> dict[tuple[str, str], CertificateOfBundle]:
+    return {(name.split("/")[0], name.split("/")[1]): entry for name, entry in found.items()}
 
 
 def _refused(path: Path, why: str) -> CeremonyError:

@@ -295,7 +295,7 @@ def _limits(world: World, actions: Collection[Action]) -> Iterator[str]:
 
 
 def _notes_on_revoked(world: World, bundle: VerifiedBundle) -> Iterator[str]:
-    for found in revoked_groups(world, bundle.crl):
+    for found in revoked_groups(world, bundle.crls):
         yield f"{'DANGER: ' * found.group.is_enabled}the group {shown_text(found.group.group_id)}: {found.text}"
 
 

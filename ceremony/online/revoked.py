@@ -3,7 +3,7 @@
 Azure is taken to ask for no CRL: only a disabled group keeps the devices of a revoked intermediate out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -33,10 +33,10 @@ class RevokedGroup:
         return f"{what}, and the group still lets devices in: disable it. `ceremony online disable {name}` does that."
 
 
-def revoked_groups(world: World, crl: Crl | None) -> Iterator[RevokedGroup]:
-    """The groups of which a certificate stands on this CRL. A serial is random and of 20 octets: it tells the certificate by itself."""
+def revoked_groups(world: World, crls: Sequence[Crl]) -> Iterator[RevokedGroup]:
+    """The groups of which a certificate stands on one of these CRLs. A serial is random: it tells the certificate by itself."""
     for group in world.groups:
-        entries = [crl.by_serial.get(_serial(group, place) or 0) for place in _HELD_AT] if crl else []
+        entries = [crl.by_serial.get(_serial(group, place) or 0) for place in _HELD_AT for crl in crls]
         for entry in entries:
             if entry is not None:
                 yield RevokedGroup(group, entry)

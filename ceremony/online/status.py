@@ -87,13 +87,13 @@ def policies_in(receipts: Sequence[Receipt], config: OnlineConfig) -> list[str]:
 
 
 def status_of(
-    world: World, config: OnlineConfig, receipts: Sequence[Receipt], crl: Crl | None = None, duties: tuple[Duty, ...] = (),
+    world: World, config: OnlineConfig, receipts: Sequence[Receipt], crls: Sequence[Crl] = (), duties: tuple[Duty, ...] = (),
     destroyed: Sequence[DestroyedRoot] = (),
 ) -> Status:
-    """What the world is, compared with the settings, with what our receipts say we left, and with the root's CRL; and what comes next."""
+    """What the world is, compared with the settings, with what our receipts say we left, and with the roots' CRLs; and what comes next."""
     findings = [*_of_service(world), *_of_groups(world, config), *_of_certificates(world), *_since_receipts(world, config, receipts)]
     findings += _of_policies(world, _ours(receipts, config))
-    for found in revoked_groups(world, crl):
+    for found in revoked_groups(world, crls):
         findings.append(Finding("danger" if found.group.is_enabled else "note", shown_text(found.group.group_id), found.text))
     findings += [Finding(*found) for found in left_of_destroyed(world, destroyed)]
     order = ("danger", "drift", "note")

@@ -8,6 +8,10 @@ import msgspec
 from ceremony.engine.backed import backed
 from ceremony.engine.machine_check import machine_is_fit
 from ceremony.engine.step import Act, Ask, Known, Run, Show, Step, World
+from ceremony.errors import CeremonyError
+from ceremony.pki.names import name_text, shown_text
+from ceremony.pki.profiles import root_profile
+from ceremony.steps.carrying_on import carried_on, is_taken_over, of_the_ledger
 from ceremony.words import words_of
 
 
@@ -27,9 +31,18 @@ class GenerateRoot(Step, frozen=True, tag="generate-root"):
         return msgspec.structs.replace(world, root="generated", unlocked=False)
 
     def run(self, known: Known) -> Run:
-        """Orders, generates, shows, and has the key's digest confirmed."""
+        """Orders, generates, shows, and has the key's digest confirmed. In a chain that has roots, takes over their ledger first.
+
+        Raises CeremonyError ROOT-NAME-TAKEN.
+        """
         root = known.script.root
         confirmer = self.confirm[0]
+        taken_over: dict[str, Any] = {}
+        if not is_taken_over(known):
+            previous = yield Act(key="previous", verb="read-previous", args={})
+            _refuse_a_name_taken(known, previous)
+            yield from carried_on(previous)
+            taken_over = of_the_ledger(previous)
         yield from machine_is_fit("machine", known, self.actor, confirmer)
         key_id = (yield Act(key="key-id", verb="random", args={"length": 16}, login=True))["hex"]
         shown = (
@@ -64,12 +77,22 @@ class GenerateRoot(Step, frozen=True, tag="generate-root"):
             else:
                 yield from backed(known, seen)
         return {
+            **taken_over,
             "root_public_key": key["public_key"],
             "root_public_key_sha256": digest,
             "root_key_id": key_id,
             "root_key_label": root.label,
             "root_attributes": {name: reading["value"] for name, reading in key["attributes"].items()},
         }
+
+
+def _refuse_a_name_taken(known: Known, previous: dict[str, Any]) -> None:
+    """The roots of a chain are told apart by label and subject, also when one is long gone."""
+    subject = name_text(root_profile(known.script.root, known.script.window.last, known.rehearsal).subject)
+    label = known.script.root.label
+    if label in previous["root_labels"] or subject in previous["root_subjects"]:
+        what = f"A root of this chain has the label {label} or the subject {shown_text(subject)} already."
+        raise CeremonyError("ROOT-NAME-TAKEN", what, state="Nothing was made.")
 
 
 def key_use_requires(world: World) -> Iterable[str]:

@@ -80,7 +80,8 @@ def _drafted(known: Known, label: str, previous: bytes | None, jump: int) -> Gen
     new = list(revocations(known.script.revoke, _certified(known), day, rehearsal=known.rehearsal, lost=lost))
     entries = merged(before.revoked if before else (), (entry for entry, _ in new))
     root_certificate_der = bytes.fromhex(known.products["root_certificate"])
-    number = number_after(before.number if before else None, jump + known.products.get("numbers_left_out", 0))
+    left_out = known.products.get("numbers_left_out", 0)
+    number = number_after(known.products.get("last_crl_number"), jump + left_out)
     draft = draft_crl(crl_profile(root_certificate_der, day, known.script.crl.next_update, number, entries), previous)
     notes = dict(zip((entry.serial for entry, _ in new), (table.note for table in known.script.revoke), strict=False))
     told = tuple(
@@ -95,9 +96,10 @@ def _drafted(known: Known, label: str, previous: bytes | None, jump: int) -> Gen
 
 
 def _certified(known: Known) -> list[Certified]:
-    """What the ledger held when the ceremony was opened, and the signatures given up since then."""
-    earlier = [msgspec.convert(entry, Certified) for entry in known.products.get("certified", [])]
-    return [*earlier, *(msgspec.convert(entry, Certified) for entry in known.products.get("given_up", []))]
+    """What the ledger held of this root when the ceremony was opened, and its signatures given up since then."""
+    told = [*known.products.get("certified", []), *known.products.get("given_up", [])]
+    ours = (None, known.products["root_certificate_sha256"])
+    return [found for entry in told if (found := msgspec.convert(entry, Certified)).root in ours]
 
 
 def _after(item: ToSign) -> tuple[str, ...]:

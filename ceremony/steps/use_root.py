@@ -8,6 +8,7 @@ from ceremony.engine.override import overridden
 from ceremony.engine.step import Act, Ask, Known, Run, Step, World
 from ceremony.pki.crl import crl_pem
 from ceremony.pki.lost_ledger import LEDGER_LOST, LostLedger
+from ceremony.steps.carrying_on import carried_on, of_the_ledger
 from ceremony.steps.token import token_text
 from ceremony.words import words_of
 
@@ -46,7 +47,7 @@ class UseRoot(Step, frozen=True, tag="use-root"):
             people = (self.actor, self.confirm[0])
             yield from overridden("lost", known, LEDGER_LOST, "Why does the ceremony go on all the same?", told.lines(), people)
         wanted = {"intermediates": True} if any(entry.reissue for entry in known.script.intermediates) else {}
-        previous = yield Act(key="previous", verb="read-previous", args=wanted)
+        previous = yield Act(key="previous", verb="read-previous", args={"label": known.script.root.label, **wanted})
         key = yield Act(
             key="find",
             verb="find-root",
@@ -71,7 +72,9 @@ class UseRoot(Step, frozen=True, tag="use-root"):
         if last and not known.script.crl:
             args = {"path": previous["crl_path"], "kind": "crl", "pem": crl_pem(bytes.fromhex(last))}
             yield Act(key="write/crl", verb="write-artifact", args=args)
+        yield from carried_on(previous)
         return {
+            **of_the_ledger(previous, left_out, is_hole=is_hole),
             "root_public_key": previous["root_public_key"],
             "root_public_key_sha256": previous["root_public_key_sha256"],
             "root_key_id": key["key_id"],
@@ -81,12 +84,6 @@ class UseRoot(Step, frozen=True, tag="use-root"):
             "of_other_roots": previous["of_other_roots"],
             "root_certificate": previous["root_certificate"],
             "root_certificate_sha256": digest,
-            "serials": previous["serials"],
-            "certified_keys": previous["certified_keys"],
-            "last_of_kind": previous["last_of_kind"],
             "last_crl": last,
-            "certified": previous["certified"],
-            "numbers_left_out": previous.get("numbers_left_out", 0) + left_out,
-            "ledger_lost": previous.get("ledger_lost", False) or is_hole,
             **({"intermediates_before": previous["intermediates"]} if wanted else {}),
         }

@@ -73,6 +73,7 @@ class HeldCeremony:
         self.root_key: Any = previous.root_key if previous else new_root_key(self.tables.root.key)
         self.root_der: bytes = previous.root_der if previous else b""
         self.step = 0
+        self.carried: tuple[str, ...] = ()
         named = None
         if previous:
             files = previous.bundle_files()
@@ -177,24 +178,32 @@ class HeldCeremony:
         self.begin("generate-root")
         self.log_in()
         public_key = spki(self.root_key)
-        value = {"label": "example-root-g1", "key_id": "aa", "public_key": public_key.hex(), "public_key_sha256": sha256_hex(public_key)}
+        label = self.tables.root.label
+        value = {"label": label, "key_id": "aa", "public_key": public_key.hex(), "public_key_sha256": sha256_hex(public_key)}
         self.backed("agree", "generate", "witness-1")
-        self.act("generate", "generate-key", {"label": "example-root-g1", "key_id": "aa", "key": self.tables.root.key}, value)
+        self.act("generate", "generate-key", {"label": label, "key_id": "aa", "key": self.tables.root.key}, value)
         digest = sha256_hex(public_key)
         self.backed("seen/witness-1", " ".join(words_of(digest)[4:8]), "witness-1", digest=digest)
         self.finish(root_public_key=public_key.hex())
         self.begin("certify-root")
         profile = root_profile(self.tables.root, dt.date.fromisoformat(DAY), self.rehearsal)
         draft = self.draft("root", profile, public_key)
-        self.root_der = self.signed("root", "root", [("example-root-g1", draft)])["example-root-g1"]
-        self.write("root/example-root-g1.cert.pem", self.root_der)
+        self.root_der = self.signed("root", "root", [(label, draft)])[label]
+        self.write(f"root/{label}.cert.pem", self.root_der)
         self.finish(root_certificate_sha256=sha256_hex(self.root_der))
 
     def use_root(self) -> None:
         """Takes up the root of the ceremony before."""
         self.begin("use-root")
-        self.write("root/example-root-g1.cert.pem", self.root_der)
+        self.write(f"root/{self.tables.root.label}.cert.pem", self.root_der)
+        self.carry_on()
         self.finish(root_certificate_sha256=sha256_hex(self.root_der))
+
+    def carry_on(self) -> None:
+        """Takes over what `carried` names of the bundle before, as it was."""
+        for path in self.carried:
+            assert self.previous
+            self.write_file(path, self.previous.artifacts[path])
 
     def draft(self, key: str, profile: Any, public_key: bytes, serial: int | None = None) -> Draft:
         """Drafts and stores the bytes to sign."""
@@ -229,7 +238,8 @@ class HeldCeremony:
         """The arguments of `sign`."""
         return {
             "key_id": "aa",
-            "key_label": "example-root-g1",
+            "key_label": self.tables.root.label,
+            "public_key": spki(self.root_key).hex(),
             "algorithm": draft.algorithm,
             "to_be_signed": "work/x.tbs",
             "sha256": draft.sha256,
@@ -240,7 +250,10 @@ class HeldCeremony:
 
     def write(self, path: str, *ders: bytes) -> None:
         """Writes an artifact."""
-        octets = "".join(map(pem_of, ders)).encode()
+        self.write_file(path, "".join(map(pem_of, ders)).encode())
+
+    def write_file(self, path: str, octets: bytes) -> None:
+        """Writes an artifact of these bytes."""
         place = self.folder / "work" / "artifacts" / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(octets)

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ceremony.crossing.artifacts import describe_artifact
 from ceremony.crossing.bundle import LEDGER
-from ceremony.crossing.ledger import certified_in, last_crl, read_ledger, revocations_in
+from ceremony.crossing.ledger import read_ledger, revocations_in
+from ceremony.crossing.roots import certified_by, last_crl_number
 from ceremony.pki.assembly import assemble_crl
 from ceremony.pki.crl import crl_pem
 from ceremony.pki.names import name_text
@@ -19,7 +18,7 @@ from ceremony.pki.revocation import CrlProfile, Revoked, crl_profile, merged, nu
 from ceremony.pki.revoking import revocations
 from ceremony.words import sha256_hex
 from tests.crossing.chaining import DAY
-from tests.crossing.held_ceremony import HeldCeremony, going_on
+from tests.crossing.held_ceremony import HeldCeremony, going_on, spki
 from tests.crossing.script_text import script_of
 
 CRL = "crl/example-root-g1.crl.pem"
@@ -75,11 +74,12 @@ def issue_crl(
         ceremony.begin("issue-crl")
         ceremony.log_in()
     before = read_ledger(ceremony.previous_ledger or b"").ceremonies if ceremony.previous else ()
-    last = last_crl(before)
     if entries is None:
-        new = revocations(ceremony.tables.revoke, certified_in(before), dt.date.fromisoformat(DAY), rehearsal=ceremony.rehearsal)
-        entries = merged((entry.as_entry() for entry in revocations_in(before)), (entry for entry, _ in new))
-    wanted = number_after(last.number if last else None) if number is None else number
+        certified = certified_by(before, sha256_hex(ceremony.root_der))
+        new = revocations(ceremony.tables.revoke, certified, dt.date.fromisoformat(DAY), rehearsal=ceremony.rehearsal)
+        label = ceremony.tables.root.label
+        entries = merged((entry.as_entry() for entry in revocations_in(before, label)), (entry for entry, _ in new))
+    wanted = number_after(last_crl_number(before)) if number is None else number
     for turn in (1, 2) if given_up else (1,):
         made = crl_profile(ceremony.root_der, dt.date.fromisoformat(day), next_update, wanted + turn - 1, tuple(entries))
         _sign(ceremony, made, turn, signed_by or ceremony.root_key, given_up=given_up and turn == 1)
@@ -89,16 +89,16 @@ def issue_crl(
 
 def _sign(ceremony: HeldCeremony, profile: CrlProfile, turn: int, key: ec.EllipticCurvePrivateKey, *, given_up: bool) -> None:
     to_be_signed, _ = assemble_crl(profile, b"")
-    digest, path = sha256_hex(to_be_signed), f"work/crl-example-root-g1-{profile.number}.tbs"
+    digest, path = sha256_hex(to_be_signed), f"work/crl-{ceremony.tables.root.label}-{profile.number}.tbs"
     ceremony.act(f"store/{turn}", "store", {"path": path, "hex": to_be_signed.hex(), "sha256": digest}, {"path": path, "sha256": digest})
     ceremony.check_machine(f"crl/{turn}/machine")
     ceremony.ordered(f"crl/{turn}", digest)
     signature = key.sign(to_be_signed, ec.ECDSA(hashes.SHA384()))
     args = {
         "algorithm": "ecdsa-sha384", "to_be_signed": path, "sha256": digest, "serial": None, "crl_number": profile.number,
-        "subject": name_text(profile.issuer), "purpose": "crl",
+        "subject": name_text(profile.issuer), "purpose": "crl", "public_key": spki(ceremony.root_key).hex(),
     }  # fmt: skip
-    sign = f"crl/{turn}/sign/example-root-g1"
+    sign = f"crl/{turn}/sign/{ceremony.tables.root.label}"
     ceremony.act(sign, "sign", args, {"given_up": True} if given_up else {"signature": signature.hex(), "sha256": digest})
     if given_up:
         recovered = {"key": sign, "verb": "sign", "how": "given-up", "crl_number": profile.number}
@@ -109,13 +109,8 @@ def _sign(ceremony: HeldCeremony, profile: CrlProfile, turn: int, key: ec.Ellipt
 
 def write_crl(ceremony: HeldCeremony, octets: bytes, *, in_step_before: bool = False) -> None:
     """Writes the CRL's file, in this step or before the end of the last one."""
-    place = ceremony.folder / "work" / "artifacts" / CRL
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(octets)
-    ceremony.artifacts[CRL] = octets
     end = [ceremony.lines.pop()] if in_step_before else []
-    args = {"path": CRL, "kind": "crl", "pem": octets.decode()}
-    ceremony.act("write/crl", "write-artifact", args, msgspec.to_builtins(describe_artifact(CRL, octets)))
+    ceremony.write_file(f"crl/{ceremony.tables.root.label}.crl.pem", octets)
     ceremony.lines += end
 
 

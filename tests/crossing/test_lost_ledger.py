@@ -11,8 +11,9 @@ import pytest
 from ceremony.cli import main
 from ceremony.crossing.bundle import LEDGER, REPORTS
 from ceremony.crossing.history import history_of
-from ceremony.crossing.ledger import certified_in, last_crl, read_ledger, revocations_in
+from ceremony.crossing.ledger import certified_in, read_ledger, revocations_in
 from ceremony.crossing.rebuilt import ledger_made_again
+from ceremony.crossing.roots import last_crl
 from ceremony.crossing.verify import verify_bundle
 from ceremony.errors import CeremonyError, ExitCode
 from ceremony.machine.folder import CeremonyFolder
@@ -166,7 +167,7 @@ def test_a_ceremony_that_goes_on_is_good_says_so_and_every_later_one_does(chain:
     fifth = crl_ceremony(tmp_path / "held-5", fourth, number=1003)
     assert failed(verdict_on(fifth, tmp_path, previous=bundle)) == set()
     ceremonies = read_ledger(fifth.bundle_files()[LEDGER]).ceremonies
-    newest = last_crl(ceremonies)
+    newest = last_crl(ceremonies, "example-root-g1")
     assert newest and newest.number == 1003
     assert [entry.serial for entry in revocations_in(ceremonies)] == [_STRANGE]
     assert _STRANGE not in {entry.serial for entry in certified_in(ceremonies)}

@@ -280,4 +280,4 @@ def test_a_later_ceremony_must_hang_on_the_fingerprint_its_script_names(held: He
 def test_a_root_of_another_ceremony_is_not_carried_over(held: HeldCeremony, tmp_path: Path) -> None:
     later = later_ceremony(tmp_path / "later", held)
     put("opened", {}, previous=lines_where(later, "opened")[0]["data"]["previous"] | {"root_certificate_sha256": "0" * 64})(later)
-    assert {"artifacts-accounted", "root-certificate"} <= failed(verdict_on(later, tmp_path))
+    assert "root-certificate" in failed(verdict_on(later, tmp_path))

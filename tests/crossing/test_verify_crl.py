@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ceremony.crossing import verify
 from ceremony.crossing.artifacts import read_crl_file
 from ceremony.crossing.bundle import LEDGER
-from ceremony.crossing.ledger import certified_in, last_crl, read_ledger, revocations_in
+from ceremony.crossing.ledger import certified_in, read_ledger, revocations_in
 from ceremony.crossing.private_keys import private_key_in
+from ceremony.crossing.roots import last_crl
 from ceremony.crossing.verify import Verdict, verify_bundle
 from ceremony.errors import CeremonyError
 from ceremony.pki.revocation import Revoked
@@ -53,7 +54,7 @@ def test_what_one_ceremony_revokes_every_later_one_holds(first: HeldCeremony, se
         verdict = verdict_on(ceremony, tmp_path / str(number), previous=before.write_bundle(tmp_path / f"before-{number}"))
         assert failed(verdict) == set(), [check for check in verdict.checks if not check.passed]
     assert third.artifacts[CRL] == second.artifacts[CRL]
-    numbers = [last.number for ceremony in (second, third, fourth) if (last := last_crl(ceremonies_of(ceremony)))]
+    numbers = [last.number for ceremony in (second, third, fourth) if (last := last_crl(ceremonies_of(ceremony), "example-root-g1"))]
     assert numbers == [1, 1, 2]
     revoked = {entry.name: entry.revoked for entry in certified_in(ceremonies_of(fourth)) if entry.revoked}
     assert revoked == {"alpha.1": f"cACompromise, since {DAY}T00:00:00Z", "beta.1": f"superseded, since {DAY}T00:00:00Z"}
@@ -82,7 +83,7 @@ def test_a_signature_given_up_comes_on_the_next_crl(tmp_path: Path) -> None:
 def test_a_crl_number_whose_signature_was_given_up_counts_as_used(second: HeldCeremony, tmp_path: Path) -> None:
     good = crl_ceremony(tmp_path / "good", second, given_up=True)
     assert failed(verdict_on(good, tmp_path)) == set()
-    issued = last_crl(ceremonies_of(good))
+    issued = last_crl(ceremonies_of(good), "example-root-g1")
     assert issued and issued.number == 3
     used_twice = crl_ceremony(tmp_path / "twice", second, given_up=True, number=1)
     assert "cRLNumber is '2'; it should be '3'" in told(verdict_on(used_twice, tmp_path / "bad"))
@@ -158,7 +159,7 @@ def test_a_certificate_given_up_can_not_pass_for_a_crl(second: HeldCeremony, tmp
 
 def test_a_crl_that_was_not_carried_over_or_is_an_older_one_is_told(second: HeldCeremony, tmp_path: Path) -> None:
     dropped = ceremony_without_crl(tmp_path / "dropped", second, None)
-    assert told(verdict_on(dropped, tmp_path / "1")) == "the last CRL of the ledger is not here"
+    assert told(verdict_on(dropped, tmp_path / "1")) == "the last CRL of example-root-g1 in the ledger is not here"
     third = crl_ceremony(tmp_path / "third", second)
     older = ceremony_without_crl(tmp_path / "older", third, second.artifacts[CRL])
     assert told(verdict_on(older, tmp_path / "2")).endswith("it is not the last CRL of the ledger")

@@ -100,7 +100,7 @@ def test_the_duties_that_the_bundle_tells_of_stand_in_the_status(held: HeldServi
 def test_the_serial_is_taken_from_the_service_s_own_words_where_it_shows_no_certificate(held: HeldService) -> None:
     held.settled()
     bundle, fingerprint = crl_bundle(held)
-    crl = verified_bundle(bundle, fingerprint).crl
+    crls = verified_bundle(bundle, fingerprint).crls
     with held.connected() as service:
         world = service.observe()
     for spoil, told in (({"certificate": ""}, ["alpha.1"]), ({"certificate": "", "info": {"serialNumber": "no number"}}, [])):
@@ -109,17 +109,16 @@ def test_the_serial_is_taken_from_the_service_s_own_words_where_it_shows_no_cert
             record = json.loads(json.dumps(dict(group.record)))
             record["attestation"]["x509"]["signingCertificates"]["primary"] |= spoil
             changed.append(dataclasses.replace(group, record=record))
-        found = revoked_groups(dataclasses.replace(world, groups=tuple(changed)), crl)
+        found = revoked_groups(dataclasses.replace(world, groups=tuple(changed)), crls)
         assert [each.group.group_id for each in found] == told
 
 
 def revoking_alpha(held: HeldService) -> VerifiedBundle:
     """The second bundle as if its own CRL revoked alpha.1: no ceremony makes such a one, and no plan may follow it."""
     bundle = held.verified_2()
-    crl = verified_bundle(*crl_bundle(held)).crl
-    assert crl is not None
+    [crl] = verified_bundle(*crl_bundle(held)).crls
     entry = Revoked(bundle.intermediates["alpha.1"].certificate.serial_number, start_of(DAY), "cACompromise")
-    return dataclasses.replace(bundle, crl=dataclasses.replace(crl, revoked=(entry,)))
+    return dataclasses.replace(bundle, crls=(dataclasses.replace(crl, revoked=(entry,)),))
 
 
 def test_no_plan_makes_or_enables_a_group_for_what_is_revoked(held: HeldService) -> None:

@@ -35,7 +35,7 @@ def taken_over(last: HeldCeremony, folder: Path, **args: Any) -> dict[str, Any]:
     if not (folder / "work" / "previous").exists():
         last.write_bundle(folder / "work" / "previous")
     room = SimpleNamespace(folder=SimpleNamespace(path=folder))
-    return ReadPrevious().do(cast(Any, room), args, cast(Any, None))
+    return ReadPrevious().do(cast(Any, room), {"label": "example-root-g1", **args}, cast(Any, None))
 
 
 def known(script: str, products: dict[str, Any], *, rehearsal: bool = True) -> Known:

@@ -49,6 +49,9 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     held["third"] = crl_ceremony(folder / "3", held["second"])
     held["fork"] = later_ceremony(folder / "4", held["first"])
     held["other"] = whole_ceremony(folder / "5", rehearsal=False, software=False)
+    held["rehearsal"] = whole_ceremony(folder / "6")
+    held["retold"] = held["first"].forged()
+    put("confirmed", {"key": "present/admin"}, text="Another question")(held["retold"])
     held.bundles = folder / "bundles"
     for name, ceremony in held.items():
         ceremony.write_bundle(held.bundles / name)
@@ -91,6 +94,8 @@ def test_the_ledger_is_made_again_byte_for_byte(chain: Chain, given: tuple[str, 
         (("first", "second", "other"), "second", UNKNOWN, "PREVIOUS-OTHER-ROOT"),
         (("first", "second", "fork"), "second", UNKNOWN, "PREVIOUS-REFUSED"),
         (("first", "second"), "third", UNKNOWN, "PREVIOUS-REFUSED"),
+        (("first", "second", "rehearsal"), "second", UNKNOWN, "PREVIOUS-REFUSED"),
+        (("first", "retold", "second"), "second", UNKNOWN, "PREVIOUS-REFUSED"),
     ],
 )
 def test_what_is_not_lost_not_whole_or_not_of_one_chain_is_refused(

@@ -109,7 +109,7 @@ class Life:
             "root": self.root,
             "activation": {"kind": "pin", "so": {"kind": "pin"}},
             "backup": {"kind": "none", "reason": "A life in a test.", "owner": "Ola Nordmann"},
-            "world": {"token": "ready", "root": "present"} if previous else {"token": "blank", "root": "absent"},
+            "world": {"token": "ready" if previous else "blank", "root": "absent" if "generate-root" in kinds else "present"},
             **({"previous": {"fingerprint": previous}} if previous else {}),
             **tables,
         }
@@ -225,7 +225,7 @@ class Life:
 
     def judged(self, label: str) -> dict[str, str]:
         """What `openssl verify -crl_check` says today of each intermediate there ever was below this root: good, revoked, expired."""
-        last = self.ceremonies[-1].bundle
+        last = next(held.bundle for held in reversed(self.ceremonies) if (held.bundle / "root" / f"{label}.cert.pem").exists())
         root, crl = last / "root" / f"{label}.cert.pem", last / "crl" / f"{label}.crl.pem"
         moment = str(int(self.clock.moment.timestamp()))
         told: dict[str, str] = {}

@@ -13,7 +13,8 @@ from ceremony.errors import CeremonyError
 from tests.e2e.life import CRL, SERVICE, SIGN, START, USE, Held, Life, life
 from tests.engine.conftest import place as place  # noqa: PLC0414 - a fixture
 
-G1 = "example-root-g1"
+G1, G2 = "example-root-g1", "example-root-g2"
+_SUBJECT_1 = "CN=Example Devices Root CA G1,O=Example,C=NO"
 _PROFILE = {"extended_key_usage": ["clientAuth"], "subject": "CN=*,O=Example"}
 
 
@@ -43,36 +44,40 @@ def looked_at(lived: Life, **wanted: str) -> None:
     assert lived.judged(G1) == {name.replace("_", "."): state for name, state in wanted.items()}
 
 
-def born(lived: Life) -> None:
-    """The first ceremony, over the gap and back: root, proof, three intermediates, the first CRL."""
-    kinds = (
-        *(*START, "initialise-token", "unlock", "generate-root", "unlock", "certify-root", "crossing", *START),
-        *("import-request", "unlock", "prove-possession", "unlock", "sign-intermediates", *CRL),
-    )
-    proofs = {"proofs": [{"service": SERVICE, "certificate": G1}]}
-    names = ("alpha.1", "beta.1", "gamma.1")
-    world = lived.begin(kinds, {**intermediates(*names, end="2031-11-24"), **crl("2027-12-24"), **proofs})
+def over_the_gap(lived: Life, out: tuple[str, ...], back: tuple[str, ...], names: tuple[str, ...], **tables: Any) -> None:
+    """A ceremony that crosses the gap once: the new root goes out and up, its code and the CSRs come back the day after."""
+    label = lived.root["label"]
+    proofs = {"proofs": [{"service": SERVICE, "certificate": label}]}
+    world = lived.begin((*out, "crossing", *START, *back), {**tables, **proofs})
     assert lived.conduct(world) == "crossing"
     root_out, fingerprint = world.folder / "bundles" / "1", world.paper[-1]
     lived.apply(root_out, fingerprint)
-    assert lived.at_service() == ({G1: False}, {})
-    lived.on("2026-11-25")
+    assert lived.at_service()[0][label] is False
+    lived.on((lived.clock.moment + dt.timedelta(days=1)).date().isoformat())
     csrs = []
     for name in names:
         (lived.base / f"{name}.pem").write_bytes(lived.csr(name))
         csrs += ["--csr", f"{name}={lived.base / name}.pem"]
-    request = lived.base / "request"
+    packed = lived.base / f"request-for-{label}"
     given = ("--bundle", root_out, "--fingerprint", fingerprint, "--receipts", lived.receipts)
-    lived.done("request", "-o", request, *csrs, "--dps", SERVICE, *given)
-    world.packed = request
+    lived.done("request", "-o", packed, *csrs, "--dps", SERVICE, *given)
+    world.packed = packed
     assert lived.conduct(world) == "closed"
-    first = lived.ended(world)
-    lived.apply(first.bundle, first.fingerprint)
+    lived.ended(world)
+    lived.apply_last()
+
+
+def born(lived: Life) -> None:
+    """The first ceremony: root, proof, three intermediates, the first CRL."""
+    names = ("alpha.1", "beta.1", "gamma.1")
+    out = (*START, "initialise-token", "unlock", "generate-root", "unlock", "certify-root")
+    back = ("import-request", "unlock", "prove-possession", "unlock", "sign-intermediates", *CRL)
+    over_the_gap(lived, out, back, names, **intermediates(*names, end="2031-11-24"), **crl("2027-12-24"))
 
 
 @pytest.fixture
 def lived(place: Path) -> Iterator[Life]:
-    root = {"subject": "CN=Example Devices Root CA G1,O=Example,C=NO", "label": G1, "not_after": until("2046-11-19")}
+    root = {"subject": _SUBJECT_1, "label": G1, "not_after": until("2046-11-19")}
     with life(place / "life", "2026-11-24", **root) as found:
         yield found
 
@@ -84,6 +89,8 @@ def test_a_life(lived: Life) -> None:
     yearly_crls(lived)
     compromised(lived)
     renewed(lived)
+    rolled_over(lived)
+    ended(lived)
     forked_and_with_a_gap(lived)
     lost(lived)
 
@@ -124,17 +131,65 @@ def renewed(lived: Life) -> None:
     lived.apply_last()
     looked_at(lived, alpha_1="good", beta_1="revoked", gamma_1="good", beta_2="good", alpha_2="good", gamma_2="good")
     lived.on("2031-11-25")
-    lived.hold(*USE, *CRL, **crl("2032-12-24"))
+    lived.hold(*USE, *CRL, **crl("2034-12-24"))
     looked_at(lived, alpha_1="expired", beta_1="revoked", gamma_1="expired", beta_2="good", alpha_2="good", gamma_2="good")
     for name in ("alpha.1", "beta.1", "gamma.1"):
         lived.done("retire", name, "--confirm", name, "--receipts", lived.receipts)
     assert lived.at_service() == ({G1: True}, {"beta.2": True, "alpha.2": True, "gamma.2": True})
 
 
+def rolled_over(lived: Life) -> None:
+    """A new root on the same token, proved at the service before anything moves; for a while both roots live."""
+    lived.on("2033-11-24")
+    lived.root = lived.root | {"label": G2, "subject": "CN=Example Devices Root CA G2,O=Example,C=NO", "not_after": until("2053-11-19")}
+    names = ("alpha.3", "beta.3", "gamma.3")
+    out = (*START, "unlock", "generate-root", "unlock", "certify-root")
+    back = ("import-request", "unlock", "prove-possession", "unlock", "sign-intermediates", *CRL)
+    over_the_gap(lived, out, back, names, **intermediates(*names, end="2038-11-24"), **crl("2035-12-24"))
+    looked_at(lived, **{**OLD, "beta_2": "good", "alpha_2": "good", "gamma_2": "good"})
+    assert lived.judged(G2) == dict.fromkeys(names, "good")
+    new = dict.fromkeys(names, True)
+    assert lived.at_service() == ({G1: True, G2: True}, {"beta.2": True, "alpha.2": True, "gamma.2": True, **new})
+
+
+OLD = {"alpha_1": "expired", "beta_1": "revoked", "gamma_1": "expired"}
+
+
+def ended(lived: Life) -> None:
+    """The old root's last years, the end of its key, and the first year without it."""
+    lived.root, young = lived.root | {"label": G1, "subject": _SUBJECT_1, "not_after": until("2046-11-19")}, lived.root
+    lived.on("2034-11-24")
+    lived.hold(*USE, *CRL, **crl("2037-01-24"))
+    looked_at(lived, **OLD, beta_2="expired", alpha_2="good", gamma_2="good")
+    lived.root, old = young, lived.root
+    lived.on("2035-11-24")
+    lived.hold(*USE, *CRL, **crl("2036-12-24"))
+    lived.root = old
+    lived.on("2036-11-25")
+    lived.hold(*USE, *CRL, "unlock", "destroy-key", **crl("2046-11-18"))
+    looked_at(lived, **OLD, beta_2="expired", alpha_2="expired", gamma_2="expired")
+    assert [pair.label for pair in lived.store.pairs.values()] == [G2]
+    assert destroyed_at(lived) == ["drift"]
+    for name in ("alpha.2", "beta.2", "gamma.2", G1):
+        lived.done("retire", name, "--confirm", name, "--receipts", lived.receipts)
+    assert destroyed_at(lived) == ["note"]
+    lived.root = young
+    lived.on("2036-12-01")
+    lived.hold(*USE, *CRL, **crl("2037-12-24"))
+    assert lived.judged(G2) == {"alpha.3": "good", "beta.3": "good", "gamma.3": "good"}
+    assert lived.at_service() == ({G2: True}, {"alpha.3": True, "beta.3": True, "gamma.3": True})
+    assert [path.name for path in (lived.ceremonies[-1].bundle / "root").iterdir()] == [f"{G2}.cert.pem"]
+    assert len(lived.ceremonies) == 12
+
+
+def destroyed_at(lived: Life) -> list[str]:
+    return [found["kind"] for found in lived.status()["findings"] if "its key is destroyed" in found["text"]]
+
+
 def forked_and_with_a_gap(lived: Life) -> None:
     """Another ceremony from where the last one began; and the chain without one in its middle."""
     *before, newest = lived.ceremonies
-    fork = lived.hold(*USE, *CRL, going_on_from=before[-1], **crl("2032-12-24"))
+    fork = lived.hold(*USE, *CRL, going_on_from=before[-1], **crl("2037-12-24"))
     assert verify_bundle(fork.bundle, fingerprint=fork.fingerprint, previous=before[-1].bundle).word == "GOOD"
     assert kinds([*lived.ceremonies, fork]) == {"fork"}
     assert broken(fork, newest) == "fork"
@@ -157,7 +212,7 @@ def lost(lived: Life) -> None:
     """The newest bundle is lost: the chain goes on from the one before it, and says so."""
     *before, newest = lived.ceremonies
     said = {"fingerprint": before[-1].fingerprint, "ledger": "lost", "last": newest.fingerprint, "reason": "The safe burnt."}
-    found = lived.hold(*USE, *CRL, going_on_from=before[-1], previous=said, **crl("2032-12-24"))
+    found = lived.hold(*USE, *CRL, going_on_from=before[-1], previous=said, **crl("2037-12-24"))
     verdict = verify_bundle(found.bundle, fingerprint=found.fingerprint, previous=before[-1].bundle)
     assert verdict.word == "GOOD", [check for check in verdict.checks if not check.passed]
     assert [text.partition(":")[0] for text in verdict.deviations[:1]] == ["override"]
@@ -166,5 +221,5 @@ def lost(lived: Life) -> None:
     assert told.word == "GOOD" and told.ceremonies[-1].lost is not None
     assert told.ceremonies[-1].crl == (told.ceremonies[-2].crl or 0) + 1001
     with pytest.raises(CeremonyError) as refused:
-        lived.hold(*USE, *CRL, previous=said | {"fingerprint": newest.fingerprint}, **crl("2032-12-24"))
+        lived.hold(*USE, *CRL, previous=said | {"fingerprint": newest.fingerprint}, **crl("2037-12-24"))
     assert refused.value.code == "PREVIOUS-NOT-LOST"

@@ -14,11 +14,11 @@ from ceremony.session import Outcome, begun
 from ceremony.transcript import Line
 from ceremony.tui.app import CeremonyApp
 from ceremony.tui.autoplay import Pace
-from tests.e2e.commands import PATIENCE, SCRIPTS, done, rehearsed
+from tests.e2e.commands import PATIENCE, SCRIPTS, done, last_bundle, rehearsed
 from tests.e2e.held import lines_of
 from tests.e2e.normalised import normalised
 from tests.e2e.secrets_kept import held_by
-from tests.e2e.test_shipped_scripts import ALWAYS, PROOF, files, intermediates, judged
+from tests.e2e.test_shipped_scripts import ALWAYS, PROOF, files, fingerprint, intermediates, judged
 
 SCRIPT = SCRIPTS / "quorum-ceremony.toml"
 WITNESS, AUDITOR = "witness-1", "auditor"
@@ -55,8 +55,10 @@ def test_unattended_and_in_the_app_it_is_the_same_ceremony(tmp_path: Path) -> No
     assert len(lines) == len(others) > 300
     for number, (line, other) in enumerate(zip(lines, others, strict=True), 1):
         assert line == other, f"line {number}"
+    judged(by_itself, bundles=2)
     for folder in (by_itself, app):
-        bundle = judged(folder, bundles=2)
+        bundle = last_bundle(folder)
+        done("verify", bundle, "--fingerprint", fingerprint(folder, 2))
         assert files(bundle) == ALWAYS | intermediates("alpha.1", "beta.1") | {PROOF}
         held_by_a_quorum(bundle)
         signed_by_token_and_passphrase(lines_of(folder))

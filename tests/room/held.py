@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from ceremony.crossing.bundle import REPORTS
 from ceremony.machine.site import Site
 from ceremony.rehearsal import prepared
 from ceremony.script import read_script
 from ceremony.session import Outcome, begun, gone_on
 from ceremony.transcript import Transcript, read_lines
 from ceremony.unattended import Unattended, read_answers
+from tests.engine.memory_room import NOT_RENDERED
 
 SCRIPT = Path(__file__).parents[2] / "ceremony-scripts" / "first-ceremony.toml"
 Hook = Callable[[int, str], None]
@@ -45,7 +47,18 @@ def _hooked(hook: Hook) -> Iterator[None]:
             hook(number, "after")
             return line
 
-    with mock.patch("ceremony.session.Transcript", Hooked):
+    with mock.patch("ceremony.session.Transcript", Hooked), _reports_not_rendered():
+        yield
+
+
+@contextmanager
+def _reports_not_rendered() -> Iterator[None]:
+    """Reports are made in other tests; here, where a ceremony is held some dozen times, they would take the time."""
+    reports = dict.fromkeys(REPORTS, NOT_RENDERED)
+    with (
+        mock.patch("ceremony.room.make_bundle.reports_of", lambda script, lines: reports),
+        mock.patch("ceremony.session.reports_of_bundle", lambda bundle: reports),
+    ):
         yield
 
 
@@ -53,7 +66,8 @@ def rehearsed(folder: Path, hook: Hook = lambda number, when: None, path: Path =
     """From an empty folder to the end."""
     script = path.read_bytes()
     media: dict[str, Any] = {"inbox": None, "outbox": None, "previous": ()}
-    rehearsal = prepared(script, folder, None, ())
+    with _reports_not_rendered():
+        rehearsal = prepared(script, folder, None, ())
     with _hooked(hook), begun(script, folder, site=Site(), **media, removed=(), rehearsed=rehearsal) as opened:
         return opened.conduct(unattended(path))
 

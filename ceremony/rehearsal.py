@@ -45,8 +45,11 @@ def _with_past(script: bytes, model: Script, directory: Path, rehearsed: Rehears
     if outcome.reason != "closed":
         raise CeremonyError("INTERNAL", f"The made-up past of this rehearsal did not end well: {outcome.text}", state="Nothing was begun.")
     handed_down(past, directory)
-    said = (*rehearsed.made_up, "a first ceremony with a root of its own on this token; its bundle stands in for the one in [previous]")
+    where = "on this token" if model.taken_up else "on a token that is not here"
+    said = (*rehearsed.made_up, f"a first ceremony with a root of its own {where}; its bundle stands in for the one in [previous]")
     said += tuple(f"what it put away last: {fact.name} ({fact.what}): {_MADE_UP[fact.what]}" for fact in _taken_out(model))
+    if model.taken_up is None:
+        rehearsed, serial = rehearsed.on_a_second_token(directory), ""
     return dataclasses.replace(rehearsed, serial=serial, previous=past / "bundles" / "1", made_up=said)
 
 
@@ -76,6 +79,9 @@ def past_script(script: bytes, model: Script) -> bytes:
     document["evidence"] = "witness"
     document["id"] = f"past-{model.id}"[:64]
     document["title"] = f"Made-up past of: {model.title}"
+    if model.taken_up is None:
+        # The script brings another root into the chain: the first one has a name of its own.
+        document["root"] |= {"label": f"first-before-{model.root.label}"[:64], "subject": "CN=First root of a made-up past"}
     document["world"] = {"token": "blank", "root": "absent"}
     document["backup"] = {"kind": "none", "reason": "made up for a rehearsal", "owner": "nobody"}
     kinds = ["roll-call", "check-clock", "check-machine", "initialise-token", "unlock", "generate-root", "unlock", "certify-root"]

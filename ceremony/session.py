@@ -184,7 +184,7 @@ def gone_on(
         rehearsed = Rehearsed.found(folder.path, Path(opened["module"]["path"])) if opened["rehearsal"] else None
         room = _room(folder, model, parse_site(folder.site), (inbox, outbox, credentials), removed, rehearsed)
         room.ceremony = opened["ceremony"]
-        room.serial = serial_in_use(transcript.lines) or _serial_of_past(folder.path)
+        room.serial = serial_in_use(transcript.lines) or (_serial_of_past(folder.path) if model.taken_up else "")
         try:
             _refuse_the_other_kind_of_module(room)
             yield Session(folder, model, transcript, room, opened["rehearsal"], opened["previous"])

@@ -30,7 +30,7 @@ _Value = TypeVar("_Value")
 IDLE_SECONDS: Final = 600.0
 ANSWER_SECONDS: Final = 60.0
 _CLOSE_SECONDS: Final = 5.0
-_WITHOUT_TIME_OUT: Final = frozenset({"login", "login-so", "set-pin", "reset-user-pin", "initialise", "generate-key"})
+_WITHOUT_TIME_OUT: Final = frozenset({"login", "login-so", "set-pin", "reset-user-pin", "initialise", "wipe", "generate-key"})
 _PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "LC_CTYPE")
 _CHILD: Final = """
 import importlib.util, sys
@@ -281,6 +281,13 @@ class Token:
         with `again` only when an object is visible on it.
         """
         return self._call("initialise", TokenInfo, _typed_here(so_pin, user_pin), label=label, again=again)
+
+    def wipe(self, label: str, so_pin: bytearray | None, *, last_try_too: bool = False) -> TokenInfo:
+        """Erases a token that is in use, by its SO PIN (None: typed on the pad): no object and no user PIN is left. No time-out.
+
+        Raises TOKEN-PIN-WRONG (costs a try) and the like, MECHANISM-MISSING where the token can't be wiped through PKCS#11.
+        """
+        return self._call("wipe", TokenInfo, _typed_here(so_pin), label=label, last_try_too=last_try_too)
 
     def login(self, user_pin: bytearray | None, *, last_try_too: bool = False) -> None:
         """Logs in as the user; None: the PIN is typed on the token's own pad. No time-out.

@@ -74,6 +74,24 @@ class TokenPins(TokenSession):
             self.drop_session()
         return self.info()
 
+    def wipe(self, label: str, so_pin: bytearray | None, *, last_try_too: bool) -> TokenInfo:
+        """C_InitToken on a token in use: every object and the user PIN are gone (PKCS#11 v2.40 base, 5.5). The SO PIN stays as it was."""
+        info = self.info()
+        profile = self._profile_of(info)
+        self._refuse(profile.no_initialisation or profile.no_second_initialisation)
+        if not 1 <= len(label.encode()) <= 32:
+            raise TokenError("TOKEN-LABEL", f"The label {label!r} has {len(label.encode())} bytes.")
+        if not info.initialised:
+            raise TokenError("TOKEN-BLANK", "The token is not initialised: there is nothing to wipe.")
+        self._require_tries("so", info, last_try_too=last_try_too)
+        self._require_fit(so_pin, "so", info)
+        self.drop_session()
+        present = {(found.serial, found.label) for found in present_tokens(self._sidecar, self._names).values()}
+        self._sidecar.init_token(self._slot, so_pin, label)
+        self._slot = self._slot_after_initialisation(label, info, present)
+        self._serial, self._label = (found := self._read_info()).serial, found.label
+        return self.info()
+
     def _factory_so_pin(self, info: TokenInfo) -> bytearray | None:
         """The SO PIN that a token of this kind comes with, and has again after C_InitToken; no secret. None: a blank token has none."""
         known = self._profile_of(info).factory_so_pin
@@ -166,17 +184,12 @@ class TokenPins(TokenSession):
 
     def _log_in(self, who: Who, pin: bytearray | None, *, last_try_too: bool) -> int:
         """A new session that is logged in; its handle. Nothing is tried where the flags say that it must fail, or might lock."""
-        info, name = self.info(), _PINS[who].name
+        info = self.info()
         if who == "so":
             self._refuse(self._profile_of(info).no_so_pin)
         if not info.initialised:
             raise TokenError("TOKEN-BLANK", f"The token {info.serial or 'without a serial'} is not initialised.")
-        tries = _tries(info, who)
-        if tries == "locked":
-            raise TokenError("TOKEN-PIN-LOCKED", f"The {name} of the token {info.serial} is locked.")
-        if tries == "final" and not last_try_too:
-            what = f"The token {info.serial} locks its {name} at the next wrong one."
-            raise TokenError("TOKEN-PIN-LAST-TRY", what, state="No try was used.")
+        self._require_tries(who, info, last_try_too=last_try_too)
         self._require_fit(pin, who, info)
         self.drop_session()
         self.login_expired = False
@@ -188,6 +201,15 @@ class TokenPins(TokenSession):
             error.state = f"{LOGGED_OUT} {self._tries_left(who)}"
             raise
         return session
+
+    @staticmethod
+    def _require_tries(who: Who, info: TokenInfo, *, last_try_too: bool) -> None:
+        name, tries = _PINS[who].name, _tries(info, who)
+        if tries == "locked":
+            raise TokenError("TOKEN-PIN-LOCKED", f"The {name} of the token {info.serial} is locked.")
+        if tries == "final" and not last_try_too:
+            what = f"The token {info.serial} locks its {name} at the next wrong one."
+            raise TokenError("TOKEN-PIN-LAST-TRY", what, state="No try was used.")
 
     def _tries_left(self, who: Who) -> str:
         name = _PINS[who].name

@@ -15,7 +15,7 @@ LARGEST_MESSAGE: Final = 16 << 20
 """A message has at most 16 MiB."""
 LONGEST_SECRET: Final = 4096
 """A secret has at most 4,096 bytes."""
-ACTING: Final = frozenset({"initialise", "set-pin", "reset-user-pin", "generate-key", "sign", "destroy"})
+ACTING: Final = frozenset({"initialise", "wipe", "set-pin", "reset-user-pin", "generate-key", "sign", "destroy"})
 """Verbs that change the token or make a signature: when no answer comes, their outcome is unknown."""
 
 

@@ -9,7 +9,10 @@ from ceremony.crossing.record import Act, Products, data_as
 from ceremony.crossing.subject import Subject
 from ceremony.transcript import Line
 
-_VERBS = ("initialise-token", "prove-activation", "change-activation", "login", "generate-key", "sign", "take-token", "leave-token")
+_VERBS = (
+    *("initialise-token", "prove-activation", "change-activation", "login", "generate-key", "sign"),
+    *("take-token", "leave-token", "wipe-token"),
+)
 
 
 def problems_with_activation(subject: Subject) -> Iterator[str]:
@@ -64,6 +67,9 @@ class _Held:
                 yield from self._opened_by(line, "user", data_as(LoginArguments, line, act.args).holders)
                 self._open = True
             case "take-token" | "leave-token":
+                self._open = False
+            case "wipe-token":
+                yield from self._opened_by(line, "so", data_as(LoginArguments, line, act.args).holders)
                 self._open = False
             case "initialise-token":
                 yield from self._initialised(line, value)

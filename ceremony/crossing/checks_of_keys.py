@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ceremony.crossing.bundle import LEDGER
 from ceremony.crossing.checks_of_record import ordered_by_two
+from ceremony.crossing.checks_of_wiping import problems_with_wiping
 from ceremony.crossing.destroyed import Destruction, destructions_in, objects_told
 from ceremony.crossing.ledger import LedgerOfCeremony, certified_in, key_attributes_in, read_ledger
 from ceremony.crossing.lost import lost_before
@@ -17,7 +18,9 @@ _ACTS = {"check-token": "look-at-key", "destroy-key": "destroy-key"}
 
 
 def problems_with_keys(subject: Subject) -> Iterator[str]:
-    """A step that looks at the key or destroys it did so; it was the root's, as the ledger holds it; the rules of `destroy-key` held."""
+    """A step that looks at the key or destroys it did so; it was the root's, as the ledger holds it; the rules of `destroy-key` and of
+    `wipe-token` held."""
+    yield from problems_with_wiping(subject)
     looked, destroyed = subject.record.keys_read("look-at-key"), destructions_in(subject.record)
     finished = {line.step for line in subject.record.of_type("step-finished")}
     done = {("look-at-key", line.step) for line, _ in looked} | {("destroy-key", found.result.step) for found in destroyed}

@@ -145,9 +145,15 @@ def _backup_duty(subject: Subject, ledger: Sequence[LedgerOfCeremony]) -> Iterat
     if planned.kind == "vendor-clone" and not backups_in(ledger, root.public_key_sha256):
         text = f"No copy of the key of {root.label} is proved yet: until then the root stands on one token (`backup-token`)."
         yield Duty("backup", planned.by.isoformat(), root.label, shown_text(text), f"backup {root.label}")
-    if planned.kind == "twin-root" and planned.label not in {ceremony.root.label for ceremony in ledger if ceremony.root}:
-        text = f"The twin root {planned.label} is not made yet: until then {root.label} stands on one token."
+    if planned.kind == "twin-root" and not _is_proved(planned.label, ledger):
+        text = f"The twin root {planned.label} is not made and proved to the service yet: until then {root.label} stands on one token."
         yield Duty("backup", planned.by.isoformat(), planned.label, shown_text(text), f"backup {planned.label}")
+
+
+def _is_proved(label: str, ledger: Sequence[LedgerOfCeremony]) -> bool:
+    """Whether the root with this label lives, and was proved to a service."""
+    proved = {place[1] for ceremony in ledger for entry in ceremony.entries if entry.path and (place := place_of(entry.path))}
+    return label in {root.label for root in living_roots(ledger)} and any(name.endswith(f"/{label}") for name in proved)
 
 
 def _crl_reasons(crls: Iterable[IssuedCrl]) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,13 @@ def problems_with_backup(script: Any) -> Iterator[tuple[str, str]]:
         yield "backup.by", "is missing: no step of this script does it, so a day must be named by which it is done"
     if backup.kind == "twin-root" and _is_twin(script) and "generate-root" not in kinds:
         yield "backup.label", "is this root's own label: a root is its own twin only where it is made"
+    elif backup.kind == "twin-root" and _is_twin(script):
+        if script.previous is None:
+            yield "previous", "is missing: a twin is made in the chain of the first root"
+        if script.world.token != "blank":
+            yield "world.token", "a twin is made on a token of its own, which is blank"
+        if not script.proofs:
+            yield "proofs", "is missing: a twin is proved to the service at once, or it does not stand ready"
     if backup.kind == "vendor-clone" and here:
         away = {fact.name for step in script.steps if getattr(step, "custody", "") == "put-away" for fact in step.facts}
         for name in sorted(set(backup.bags) - away):

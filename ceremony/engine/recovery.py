@@ -44,6 +44,11 @@ class Recovery:
             if not self._is_ordered_again(act):
                 self._recovered(act, "given-up", _what_is_given_up(act), by=self._people(act)[0])
                 return self._session.record(act, {"given_up": True})
+        elif act.after_crash == "look-first":
+            found = self._session.room.look_for(act)
+            if found is not None:
+                self._recovered(act, "adopted", {})
+                return self._session.record(act, found)
         elif act.after_crash == "destroy-first":
             # What an unrecorded generation left is destroyed, never adopted: it is not even looked for as a result.
             self._destroy_what_was_left(act)

@@ -46,7 +46,8 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     `login` says that the token must be unlocked. `after_crash` says what an intent without a result means
     once the room has looked and found nothing to adopt: `repeat` (harmless), `order-again` (a signature:
     the same bytes after a new order, or given up), `destroy-first` (what an unrecorded act left is
-    destroyed by two people, then done anew; every failure of such an act counts as an interruption).
+    destroyed by two people, then done anew; every failure of such an act counts as an interruption), `look-first` (what was done
+    is adopted where the room finds it, else done).
     `waiting` is what the screen says meanwhile.
     """
 
@@ -54,7 +55,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     verb: str
     args: dict[str, Any] = {}
     login: bool = False
-    after_crash: Literal["repeat", "order-again", "destroy-first"] = "repeat"
+    after_crash: Literal["repeat", "order-again", "destroy-first", "look-first"] = "repeat"
     order_by: tuple[str, ...] = ()
     waiting: str = ""
 
@@ -212,7 +213,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     `filmed`: a camera runs.
     """
 
-    token: Literal["blank", "ready"] = "blank"
+    token: Literal["blank", "ready", "wiped"] = "blank"
     changed_pins: frozenset[str] = frozenset()
     root: Literal["absent", "present", "generated", "certified", "destroyed"] = "absent"
     requests: bool = False

@@ -106,6 +106,8 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]] = {
     "look-at-copy": lambda value, args: f"Copy {value.get('label')} looked at on the second token",
     "leave-token": lambda value, args: f"Back to the token {value.get('serial')}",
     "destroy-key": lambda value, args: f"Key {args.get('label')} DESTROYED on the token" + ", gone before" * (not value.get("was_there")),
+    "look-at-token": lambda value, args: f"Everything on the token listed: {len(value.get('objects') or ())} objects",
+    "wipe-token": lambda value, args: f"Token {args.get('serial')} WIPED",
     "list-objects": lambda value, args: f"{len(value.get('objects') or ())} objects on the token",
     "proof-key": lambda value, args: "A key for the proof made in memory, to be dropped",
     "store": lambda value, args: f"Bytes to be signed stored, SHA-256 {str(value.get('sha256'))[:_FIRST_DIGITS]}\u2026",

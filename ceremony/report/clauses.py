@@ -253,7 +253,12 @@ CLAUSES: tuple[Clause, ...] = (
         "CSBR 6.3.2, WT 4.6, BR 5.4.1",
         "A key is destroyed by two people in trusted roles, for a reason, and an inventory confirms it.",
         "Refuses it while the key is needed; two people order it over the key's digest, one types why; lists the token before and after.",
-        lambda record: [*intents(record, "destroy-key"), *outcomes(record, "destroy-key"), *outcomes(record, "list-objects")],
+        lambda record: [
+            *intents(record, "destroy-key", "wipe-token"),
+            *outcomes(record, "destroy-key"),
+            *outcomes(record, "list-objects"),
+            *outcomes(record, "wipe-token"),
+        ],
         "Copies that a vendor's tool made are destroyed by that tool, or in a ceremony of their own.",
     ),
 )

@@ -1,5 +1,6 @@
 """What a rehearsal brings in place of the real thing: a throw-away token that this very run creates, and its media."""
 
+import dataclasses
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from ceremony.room.failures import telling
 from hsm.softhsm import find_softhsm, softhsm_at, throw_away
 
 _PLACE = Path("work") / "rehearsal"
+_SECOND = "second-token"
 
 
 @dataclass(frozen=True)
@@ -52,4 +54,14 @@ class Rehearsed:
     def found(cls, directory: Path, module: Path) -> "Rehearsed":
         """What an earlier session of the rehearsal in this folder created."""
         place = directory / _PLACE
-        return cls(module, softhsm_at(place / "token"), place / "outbox", place / "credentials")
+        token = place / _SECOND if (place / _SECOND).exists() else place / "token"
+        return cls(module, softhsm_at(token), place / "outbox", place / "credentials")
+
+    def on_a_second_token(self, directory: Path) -> "Rehearsed":
+        """The same on another throw-away token, blank: the first one is in its safe. Raises CeremonyError RECORD-UNWRITABLE."""
+        try:
+            environment = throw_away(directory / _PLACE / _SECOND)
+        except OSError as failed:
+            what = f"A second token could not be made: {failed.strerror}."
+            raise CeremonyError("RECORD-UNWRITABLE", what, state="Nothing was begun.") from failed
+        return dataclasses.replace(self, environment=environment, serial="")

@@ -25,6 +25,7 @@ from ceremony.room.sign_statement import SignStatement
 from ceremony.room.store import Store
 from ceremony.room.token_facts import Lock, TokenFacts
 from ceremony.room.verb import Verb
+from ceremony.room.wipe_token import LookAtToken, WipeToken
 from ceremony.room.write_artifact import WriteArtifact
 
 VERBS: dict[str, Verb] = {
@@ -47,6 +48,8 @@ VERBS: dict[str, Verb] = {
     "look-at-copy": LookAtCopy(),
     "destroy-key": DestroyKey(),
     "list-objects": ListObjects(),
+    "look-at-token": LookAtToken(),
+    "wipe-token": WipeToken(),
     "read-previous": ReadPrevious(),
     "read-custody": ReadCustody(),
     "proof-key": ProofKey(),

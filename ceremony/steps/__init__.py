@@ -23,6 +23,7 @@ from ceremony.steps.roll_call import RollCall
 from ceremony.steps.sign_intermediates import SignIntermediates
 from ceremony.steps.unlock import Unlock
 from ceremony.steps.use_root import UseRoot
+from ceremony.steps.wipe_token import WipeToken
 
 AnyStep = (
     RollCall
@@ -41,6 +42,7 @@ AnyStep = (
     | UseRoot
     | CheckToken
     | DestroyKey
+    | WipeToken
     | ImportRequest
     | ProvePossession
     | SignIntermediates
@@ -50,5 +52,5 @@ AnyStep = (
     | Close
 )
 
-NOT_BUILT = ("wipe-token", "capture-hsm-log")
+NOT_BUILT = ("capture-hsm-log",)
 """Kinds of the design that this version does not have yet; a script that names one is refused (exit 7)."""

@@ -99,6 +99,11 @@ def key_use_requires(world: World) -> Iterable[str]:
     """What every step that makes or uses the root demands of the world (design, rules 6 and 9), whichever token it logs in to."""
     if world.root == "destroyed":
         yield "the root's key is destroyed"
+    yield from room_requires(world)
+
+
+def room_requires(world: World) -> Iterable[str]:
+    """People who were called, the day, and a machine that was looked at."""
     if not world.roll_called:
         yield "no roll-call since the start of the session"
     if not world.clock_checked:

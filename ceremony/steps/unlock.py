@@ -23,6 +23,8 @@ class Unlock(Step, frozen=True, tag="unlock"):
         """A token in use, and people."""
         if world.token == "blank":
             yield "the token is blank: initialise or adopt it first"
+        if world.token == "wiped":
+            yield "the token is wiped: it has no user PIN"
         if not world.roll_called:
             yield "no roll-call since the start of the session"
 

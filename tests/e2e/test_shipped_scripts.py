@@ -29,7 +29,7 @@ INTERMEDIATE_EXTENSIONS = ROOT_EXTENSIONS.replace("pathlen:1", "pathlen:0").repl
 
 def test_every_shipped_script_is_run_here() -> None:
     first, later = {"first-ceremony", "quorum-ceremony", "root-generation"}, {"proof-of-possession", "sign-intermediates"}
-    later |= {"issue-crl", "revoke-intermediate", "check-token", "destroy-key", "reissue-intermediate", "backup-token"}
+    later |= {"issue-crl", "revoke-intermediate", "check-token", "destroy-key", "reissue-intermediate", "backup-token", "twin-root"}
     assert set(names()) == first | later | {"reshare", "recover-quorum", "sign-azure-issuing-ca"}
     assert all(SCRIPTS.joinpath(f"{name}.answers.toml").exists() for name in names())
 
@@ -182,6 +182,29 @@ def test_a_later_ceremony_goes_on_from_the_root_of_an_earlier_one(name: str, mad
         assert ceremony("verify", bundle).code == 8
         other = ceremony("verify", previous, "--previous", bundle)
         assert other.code == 1 and "FAILED  previous:" in other.out
+
+
+def test_a_twin_stands_beside_the_first_root_in_its_chain(tmp_path: Path) -> None:
+    folder = tmp_path / "D"
+    ended = rehearsed("twin-root", folder)
+    assert ended.code == 0, ended
+    previous = folder / "work" / "rehearsal" / "past" / "bundles" / "1"
+    [first] = (previous / "root").iterdir()
+    bundles = [folder / "bundles" / str(number) for number in (1, 2)]
+    for number, (bundle, before) in enumerate(zip(bundles, (previous, bundles[0]), strict=True), 1):
+        done("verify", bundle, "--fingerprint", fingerprint(folder, number), "--previous", before)
+        page = [sys.executable, "-I", "-S", str(ROOT / "docs" / "verify_bundle.py"), str(bundle), fingerprint(folder, number)]
+        subprocess.run(page, cwd="/", check=True)
+        assert (bundle / "root" / first.name).read_bytes() == first.read_bytes()
+    name = "example-root-twin.cert.pem"
+    twin, proof = bundles[1] / "root" / name, bundles[1] / "proof-of-possession" / "example-dps" / name
+    assert field(twin, "pubkey") != field(first, "pubkey")
+    accepts(twin, twin)
+    accepts(twin, proof)
+    tokens = [path for path in (folder / "work" / "rehearsal").glob("*token*/tokens/*") if path.is_dir()]
+    assert len(tokens) == 2, "the twin lies on a token of its own"
+    told = json.loads(done("duties", bundles[1], "--json").out)
+    assert not [duty for duty in told["duties"] if duty["kind"] == "backup"]
 
 
 def judged_as_reissued(bundle: Path, previous: Path) -> None:

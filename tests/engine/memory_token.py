@@ -137,6 +137,16 @@ class MemoryToken:
         self._faults.raise_after("initialise")
         return self.info()
 
+    def wipe(self, label: str, so_pin: bytearray | None, *, last_try_too: bool = False) -> TokenInfo:
+        self._require_so(self._typed(so_pin))
+        self._faults.raise_before("wipe")
+        self.is_open = False
+        self.store.label, self.store.user_pin = label, b""
+        self.store.pairs.clear()
+        self._changed("token wiped")
+        self._faults.raise_after("wipe")
+        return self.info()
+
     def _typed(self, pin: bytearray | None) -> bytearray:
         """What comes over the interface, or, for None, what is typed on the pad."""
         assert (pin is None) == self.store.pad

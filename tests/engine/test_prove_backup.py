@@ -131,6 +131,7 @@ def test_the_script_may_foresee_what_a_copy_tells_of_its_history_and_nothing_els
         (b'kind = "prove-backup"', b'kind = "attest"\nstatement = "x"', "backup.by: is missing"),
         (_CLONE, b'[backup]\nkind = "twin-root"\n', "backup.label: is missing"),
         (_CLONE, b'[backup]\nkind = "twin-root"\nlabel = "twin"\nby = 2027-01-01\n', "[backup] tells of no copy"),
+        (_CLONE, b'[backup]\nkind = "twin-root"\nlabel = "example-root-g1"\n', "a twin is made in the chain of the first root"),
         (b"[crl]\nnext_update = 2027-12-31T00:00:00Z", b"", "the script has no [crl]"),
     ],
 )

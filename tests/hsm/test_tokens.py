@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from hsm.client import Module, Token
-from tests.hsm.given import SO_PIN, USER_PIN, initialise, refusal
+from hsm.errors import TokenError
+from hsm.softhsm import copy_token, throw_away
+from tests.hsm.given import NEW_PIN, SO_PIN, USER_PIN, initialise, refusal, token_logged_in_to
 
 
 def test_a_module_says_what_it_is(module: Module, softhsm: Path):
@@ -97,3 +99,35 @@ def test_after_close_every_call_says_so(softhsm: Path, store: dict[str, str]):
     module.close()
     module.close()
     assert refusal(module.tokens).code == "MODULE-CLOSED"
+
+
+def test_a_token_is_wiped_by_its_so_pin_alone(token: Token):
+    token.generate_key("ec:secp256r1", "key", b"\x01")
+    assert refusal(token.wipe, "empty", bytearray(USER_PIN)).code == "TOKEN-PIN-WRONG"
+    token.login(bytearray(USER_PIN))
+    assert token.find_key(b"\x01") is not None, "a wrong SO PIN leaves all as it was"
+    wiped = token.wipe("empty", bytearray(SO_PIN))
+    assert (wiped.label, wiped.initialised, wiped.user_pin_set) == ("empty", True, False)
+    assert refusal(token.login, bytearray(USER_PIN)).code == "TOKEN-NO-PIN"
+    token.reset_user_pin(bytearray(SO_PIN), bytearray(NEW_PIN))
+    token.login(bytearray(NEW_PIN))
+    assert token.inventory() == []
+
+
+def test_a_copied_token_is_another_with_the_same_key_and_pins(softhsm: Path, tmp_path: Path):
+    environment = throw_away(tmp_path / "store")
+    with Module.start(softhsm, environment) as module:
+        made = token_logged_in_to(module).generate_key("ec:secp384r1", "root", b"\x01")
+        (serial,) = (info.serial for info in module.tokens() if info.initialised)
+    other = "0123456789abcdef"
+    for _ in range(2):
+        copy_token(environment, serial, other)
+    with Module.start(softhsm, environment) as module:
+        assert sorted(info.serial for info in module.tokens() if info.initialised) == sorted((serial, other))
+        copy = module.token(serial=other)
+        copy.login(bytearray(USER_PIN))
+        found = copy.find_key(b"\x01")
+        assert found is not None and found.public_key_der == made.public_key_der
+        assert copy.attributes(b"\x01") == made.attributes
+    with pytest.raises(TokenError):
+        copy_token(environment, "fedcba9876543210", "0" * 16)

@@ -6,7 +6,7 @@ Every write carries the etag it was decided on, in the one form that `_match` ma
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -45,6 +45,7 @@ class UploadedCertificate:
     """A CA certificate at the service. `sha256` (of its DER, hex) is None where the service shows only the SHA-1 thumbprint (hex).
 
     `is_self_issued`: it names itself as its issuer, so that nothing stands above it; False also where the service does not show it.
+    `shown` is the certificate itself, None where the service does not show it.
     """
 
     name: str
@@ -55,6 +56,7 @@ class UploadedCertificate:
     is_verified: bool
     not_after: datetime | None
     is_self_issued: bool
+    shown: x509.Certificate | None = field(default=None, repr=False)
 
     def is_of(self, certificate_der: bytes) -> bool:
         """Whether it is this certificate, by the best digest that the service shows."""
@@ -202,6 +204,7 @@ def _uploaded(entry: Any, doing: str) -> UploadedCertificate:
         is_verified=told.get("isVerified") is True,
         not_after=http_date(told.get("expiry")),
         is_self_issued=shown is not None and shown.issuer == shown.subject,
+        shown=shown,
     )
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from ceremony.online.control_plane import UploadedCertificate
 from ceremony.online.world import Group, World, held, table
@@ -12,7 +13,8 @@ from ceremony.pki.names import name_parts
 def groups_on(world: World, certificate: UploadedCertificate) -> list[Group]:
     """The groups that let devices in by way of this certificate: they refer to it, or hold what a CA of its name issued.
 
-    A group whose issuer the service does not tell, or whose issuer is none of the certificates there, counts too.
+    A group whose issuer the service does not tell, or whose issuer is none of the certificates there, counts too. Of several
+    certificates of one name it stands on the one that signed, where the service shows that, else on each.
     """
     return [group for group in world.groups if _stands_on(world, group, certificate)]
 
@@ -59,9 +61,27 @@ def _stands_on(world: World, group: Group, certificate: UploadedCertificate) -> 
         return False
     if group.ca_references:
         return certificate.name.lower() in {name.lower() for name in group.ca_references}
-    there = {name_parts(found.subject) for found in world.certificates}
-    issuers = [name_parts(_names(group, place)[1]) for place in _held_at(group)]
-    return not issuers or any(issuer == name_parts(certificate.subject) or issuer not in there for issuer in issuers)
+    places = _held_at(group)
+    return not places or any(_may_be_issued_by(world, group, place, certificate) for place in places)
+
+
+def _may_be_issued_by(world: World, group: Group, place: str, certificate: UploadedCertificate) -> bool:
+    issuer = name_parts(_names(group, place)[1])
+    named = [found for found in world.certificates if name_parts(found.subject) == issuer]
+    if certificate not in named:
+        return not named
+    # After a roll-over two roots bear one name: which of them signed tells the signature, where the service shows what it needs.
+    below = _certificate(group, place)
+    signers = [found for found in named if below is not None and found.shown is not None and _is_signed_by(below, found.shown)]
+    return certificate in signers if signers else True
+
+
+def _is_signed_by(below: x509.Certificate, above: x509.Certificate) -> bool:
+    try:
+        below.verify_directly_issued_by(above)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _held_at(group: Group) -> list[str]:
@@ -73,12 +93,18 @@ def _names(group: Group, place: str) -> tuple[str, str]:
     there = held(group.record, place)
     pem, info = there.get("certificate"), table(there, "info")
     if isinstance(pem, str) and pem:
-        try:
-            found = x509.load_pem_x509_certificate(pem.encode())
-            return found.subject.rfc4514_string(), found.issuer.rfc4514_string()
-        except ValueError:
-            return "", ""
+        found = _certificate(group, place)
+        return (found.subject.rfc4514_string(), found.issuer.rfc4514_string()) if found else ("", "")
     return str(info.get("subjectName") or ""), str(info.get("issuerName") or "")
+
+
+def _certificate(group: Group, place: str) -> x509.Certificate | None:
+    """The certificate that the group holds there; None where the service does not show it, or it can't be read."""
+    pem = held(group.record, place).get("certificate")
+    try:
+        return x509.load_pem_x509_certificate(pem.encode()) if isinstance(pem, str) and pem else None
+    except ValueError:
+        return None
 
 
 def _is_root(subject: str, issuer: str) -> bool:

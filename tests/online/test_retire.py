@@ -1,12 +1,17 @@
 """`ceremony online retire`: only what has expired or stands alone, disabled before, the name typed, a receipt each."""
 
+import dataclasses
 import json
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from ceremony.errors import CeremonyError
 from ceremony.online.acts import Act
+from ceremony.online.depends import groups_on
 from ceremony.online.retire import retire, retirement_of
 from ceremony.simulator import certificates, groups
 from ceremony.simulator.faults import Drop, Fault
@@ -50,6 +55,23 @@ def test_an_expired_group_is_disabled_then_deleted(held: HeldService) -> None:
     last_writes = [made.request.method for made in held.simulator.requests if made.request.method in ("PUT", "DELETE")][-2:]
     assert last_writes == ["PUT", "DELETE"]
     assert problems_with(held.simulator.requests) == []
+
+
+def test_of_two_roots_of_one_name_a_group_stands_on_the_one_that_signed(held: HeldService) -> None:
+    held.settled()
+    with held.connected() as service:
+        world = service.observe()
+    (ours,) = world.certificates
+    other = issue("another key", is_ca=True).certificate
+    assert ours.shown is not None
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = x509.CertificateBuilder().subject_name(ours.shown.subject).issuer_name(ours.shown.subject).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(other.not_valid_before_utc).not_valid_after(other.not_valid_after_utc)
+    successor = dataclasses.replace(ours, name="successor", sha256="0" * 64, shown=builder.sign(key, hashes.SHA256()))
+    both = dataclasses.replace(world, certificates=(ours, successor))
+    assert len(groups_on(both, ours)) == 2 and groups_on(both, successor) == []
+    hidden = tuple(dataclasses.replace(found, shown=None) for found in (ours, successor))
+    assert [len(groups_on(dataclasses.replace(world, certificates=hidden), found)) for found in hidden] == [2, 2]
 
 
 def test_a_disabled_one_is_only_deleted(held: HeldService) -> None:

@@ -10,6 +10,7 @@ help:
 	@echo "make rehearse    rehearse a script: make rehearse SCRIPT=ceremony-scripts/first-ceremony.toml"
 	@echo "make test        all tests"
 	@echo "make crashes     the crash tests at every line and half line, each cut followed to the end"
+	@echo "make blind       each check of verify made blind: the tests named for it must go red"
 	@echo "make lint        ruff, mypy, import contracts, generated files"
 	@echo "make setup       only make .venv"
 	@echo "make dist        wheel and sdist, built twice and compared"
@@ -33,6 +34,9 @@ test: .venv/ready
 
 crashes: .venv/ready
 	CEREMONY_ALL_CRASHES=1 python -m pytest -n 2 tests/engine/test_crashes.py tests/room/test_crashes_on_softhsm.py
+
+blind: .venv/ready
+	python -m tests.blind_checks
 
 lint: .venv/ready
 	ruff check .
@@ -68,4 +72,4 @@ pins:
 	sh requirements/install.sh
 	echo "$(CURDIR)" > $@
 
-.PHONY: help setup demo rehearse test crashes lint goldens schema docs dist wheelhouse airgap pins
+.PHONY: help setup demo rehearse test crashes blind lint goldens schema docs dist wheelhouse airgap pins

@@ -186,9 +186,10 @@ CLAUSES: tuple[Clause, ...] = (
     Clause(
         "BR 4.9.7",
         "Revocation lists, from the first day on.",
-        "Nothing yet.",
-        lambda record: (),
-        "`issue-crl` is not built: a root of this version cannot say that a certificate is revoked.",
+        "Signs one like a certificate: whole, numbered, dated, with every revocation carried on, shown, ordered, linted; each later bundle "
+        "holds the newest.",
+        lambda record: steps_of(record, "issue-crl"),
+        "A first one leaves with the first ceremony only where its script says so, and no certificate names a place to fetch it from.",
     ),
     Clause(
         "BR 5.4.1, ETSI GEN-6.5.1-13A",

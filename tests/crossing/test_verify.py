@@ -138,6 +138,15 @@ def test_a_changed_file_fails_by_name_when_manifest_and_sums_are_made_to_fit(
     assert "sums" not in failed(verdict)
 
 
+def test_a_manifest_that_says_otherwise_fails_by_name(held: HeldCeremony, bundle: Path) -> None:
+    files = held.bundle_files()
+    files[MANIFEST] = files[MANIFEST].replace(b'"rehearsal":true', b'"rehearsal":false')
+    assert files[MANIFEST] != (bundle / MANIFEST).read_bytes()
+    (bundle / MANIFEST).write_bytes(files[MANIFEST])
+    (bundle / SUMS).write_bytes(sums_of({path: octets for path, octets in files.items() if path != SUMS}))
+    assert failed(verify_bundle(bundle, fingerprint=held.fingerprint)) == {"manifest"}
+
+
 def test_reports_are_rendered_again_and_compared(bundle: Path) -> None:
     same = verify_bundle(bundle, render=lambda _: {REPORTS[0]: HTML, REPORTS[1]: PDF})
     assert failed(same) == set()

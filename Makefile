@@ -43,6 +43,7 @@ lint: .venv/ready
 	mypy
 	lint-imports --no-logo
 	python -m ceremony.schema | diff $(SCHEMA) -
+	python docs/make_shell.py --compare
 
 goldens: .venv/ready
 	WRITE_GOLDENS=1 python -m pytest tests/faces tests/e2e/test_in_a_terminal.py

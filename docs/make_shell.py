@@ -1,4 +1,4 @@
-"""Writes shell/: the man page, and completions for bash, zsh and fish, from the parsers of the commands. `make docs` runs it.
+"""Writes shell/: the man page, and completions for bash, zsh and fish, from the parsers of the commands. `make docs` runs it. With `--compare` it writes nothing and fails where they differ.
 
 The completions are shtab's; what it can't know, which argument is a file and which a folder, is told here.
 """
@@ -6,6 +6,7 @@ The completions are shtab's; what it can't know, which argument is a file and wh
 import argparse
 import importlib
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,5 +168,8 @@ MADE = {
 """Every file of shell/, and what makes it."""
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--compare"]:
+        old = [name for name, made in MADE.items() if (SHELL / name).read_text(encoding="utf-8") != made()]
+        sys.exit(f"shell/: {', '.join(old)}: not as the parsers are; type `make docs`" if old else 0)
     for name, made in MADE.items():
         (SHELL / name).write_text(made(), encoding="utf-8")

@@ -1,4 +1,6 @@
-"""Writes shell/: the man page, and completions for bash, zsh and fish, from the parsers of the commands. `make docs` runs it. With `--compare` it writes nothing and fails where they differ.
+"""Writes shell/: the man page, and completions for bash, zsh and fish, from the parsers of the commands. `make docs` runs it.
+
+With `--compare` it writes nothing, and fails where they differ.
 
 The completions are shtab's; what it can't know, which argument is a file and which a folder, is told here.
 """

@@ -21,8 +21,8 @@ MAY_TALK_TO_AZURE = {"ceremony.demo_online"} | {
     f"ceremony.online.{name}"
     for name in (
         "activation", "acts", "apply", "azure_errors", "clocks", "clouds", "control_plane", "credentials", "data_plane", "depends",
-        "device_registry", "disable", "disable_devices", "groups", "hub_registry", "pipeline", "plan", "request_code", "rest", "retire",
-        "revoked", "status", "world",
+        "destroyed", "device_registry", "disable", "disable_devices", "groups", "hub_registry", "pipeline", "plan", "request_code", "rest",
+        "retire", "revoked", "status", "world",
     )
 } | {"ceremony.demo_online"}  # fmt: skip
 """Modules that may load a network client; `online request` without a service, bundles and receipts need none of them."""

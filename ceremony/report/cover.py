@@ -1,5 +1,8 @@
 """Page one: what this is of, where it stands, and the digests that people compare with their own paper."""
 
+import msgspec
+
+from ceremony.pki.lost_ledger import PreviousTable
 from ceremony.report.backup import backup_box
 from ceremony.report.blocks import Block, Box, Facts, Paragraph, Table, digest_block
 from ceremony.report.happened import events_of
@@ -34,6 +37,7 @@ def cover_of_script(record: Record) -> list[Block]:
         Facts(_of_script(record)),
         backup_box(record),
         *_smaller_group(record),
+        *_lost_ledger(record),
         Table(
             ("Place", "Date", "Begun (UTC)", "Ended (UTC)"),
             (("", "", "", ""),),
@@ -64,6 +68,7 @@ def cover_of_report(record: Record) -> list[Block]:
         *_fingerprints(record),
         backup_box(record),
         *_smaller_group(record),
+        *_lost_ledger(record),
     ]
 
 
@@ -125,6 +130,15 @@ def _key_place(record: Record) -> str:
     if module.get("software"):
         return f"{module.get('description') or module.get('manufacturer')}: a SOFTWARE module, no hardware protects the key"
     return f"{module.get('description') or module.get('manufacturer')}: hardware as claimed by the module, not attested"
+
+
+def _lost_ledger(record: Record) -> list[Block]:
+    """What the script says of a ledger that is lost; a table of another shape stands with the rest of the script."""
+    try:
+        table = msgspec.convert(record.script.rest.get("previous"), PreviousTable | None)
+    except msgspec.ValidationError:
+        return []
+    return [Box("The ledger of the ceremony before is LOST", table.lost.lines())] if table and table.lost else []
 
 
 def _standing(last: Line) -> str:

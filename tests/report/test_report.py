@@ -91,6 +91,13 @@ def test_a_backup_is_named() -> None:
     assert "A twin root" in text and "label example-twin" in text and "by 2027-01-31" in text
 
 
+def test_a_lost_ledger_stands_on_page_one() -> None:
+    said = f'[previous]\nfingerprint = "{"a" * 64}"\nledger = "lost"\nlast = "unknown"\nreason = "The safe burnt."\n\n[backup]'
+    text = text_of(report_content(SCRIPT.replace(b"[backup]", said.encode()), [], certificates={}))
+    first = text[: text.index("Deviations and disturbances")] if "Deviations and disturbances" in text else text
+    assert "The ledger of the ceremony before is LOST" in first and "The safe burnt." in first and "is not known" in first
+
+
 def test_a_copy_is_not_said_to_be_proved_before_it_is(held: MadeUp) -> None:
     script = held.script.replace(b'kind = "none"', b'kind = "vendor-clone"')
     clone = changed(replace(held, script=script), "opened", script={"sha256": sha256_hex(script)})

@@ -16,9 +16,11 @@ from ceremony.pki.revoking import stand_in_name
 from ceremony.room.made_up import PAST
 from ceremony.room.rehearsed import Rehearsed
 from ceremony.room.rehearsed_paper import handed_down
+from ceremony.room.vendor_copy import lose, serial_of_copy
 from ceremony.script import Script, read_script
 from ceremony.session import begun, serial_in_use
 from ceremony.steps.record import Fact, Record
+from ceremony.steps.report_loss import ReportLoss
 from ceremony.unattended import Answers, Unattended
 
 
@@ -48,6 +50,10 @@ def _with_past(script: bytes, model: Script, directory: Path, rehearsed: Rehears
     where = "on this token" if model.taken_up else "on a token that is not here"
     said = (*rehearsed.made_up, f"a first ceremony with a root of its own {where}; its bundle stands in for the one in [previous]")
     said += tuple(f"what it put away last: {fact.name} ({fact.what}): {_MADE_UP[fact.what]}" for fact in _taken_out(model))
+    if _loses_a_token(model):
+        lost, serial = serial, serial_of_copy(serial)
+        lose(rehearsed.environment, lost)
+        said += (f"a copy of that token, which signed a CRL there, and the loss of the first one, {lost}",)
     if model.taken_up is None:
         rehearsed, serial = rehearsed.on_a_second_token(directory), ""
     return dataclasses.replace(rehearsed, serial=serial, previous=past / "bundles" / "1", made_up=said)
@@ -84,18 +90,28 @@ def past_script(script: bytes, model: Script) -> bytes:
         document["root"] |= {"label": f"first-before-{model.root.label}"[:64], "subject": "CN=First root of a made-up past"}
     document["world"] = {"token": "blank", "root": "absent"}
     document["backup"] = {"kind": "none", "reason": "made up for a rehearsal", "owner": "nobody"}
+    if _loses_a_token(model):
+        document["backup"] = {"kind": "vendor-clone", "tool": "made up", "version": "0", "domain": "made up", "holders": ["nobody"]}
+        document["crl"] = {"next_update": model.crl.next_update if model.crl else model.root.not_after}
     kinds = ["roll-call", "check-clock", "check-machine", "initialise-token", "unlock", "generate-root", "unlock", "certify-root"]
     if certified := certified_in_past(model):
         # What the script revokes or re-issues must have been certified; its serial is one of the real root's, so a stand-in has a name.
         document["profiles"] = {**profiles, _REVOKED: {"not_after": model.root.not_after, "subject": "CN=*"}}
         document["intermediates"] = [{"name": name, "profile": profile} for name, profile in certified.items()]
         kinds += ["import-request", "unlock", "sign-intermediates"]
+    if _loses_a_token(model):
+        kinds.append("prove-backup")
     document["steps"] = [{"kind": kind, "title": kind, "actor": actor, "confirm": [confirm]} for kind in (*kinds, "close")]
     document["steps"][3]["label"] = "rehearsal"
     if things := [{"name": fact.name, "what": fact.what, "text": fact.text} for fact in _taken_out(model)]:
         away = {"kind": "record", "title": "record", "actor": actor, "confirm": [confirm], "custody": "put-away", "facts": things}
         document["steps"].insert(-1, away)
     return tomlkit.dumps(document).encode()
+
+
+def _loses_a_token(model: Script) -> bool:
+    """Whether the past must have a copy, since the script goes on without the first token."""
+    return model.taken_up is not None and any(isinstance(step, ReportLoss) for step in model.steps)
 
 
 _REVOKED = "revoked-in-a-rehearsal"

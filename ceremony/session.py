@@ -15,10 +15,11 @@ from ceremony.activation.roster import is_example
 from ceremony.crossing.bundle import CAPS, LEDGER
 from ceremony.crossing.files import read_tree
 from ceremony.crossing.held_pins import BothPins
-from ceremony.crossing.ledger import proved_copies, read_ledger
+from ceremony.crossing.ledger import read_ledger
 from ceremony.crossing.previous import previous_to_go_on_from, require_bundle
 from ceremony.crossing.roots import activation_in, roots_in
 from ceremony.crossing.subject import read_subject
+from ceremony.crossing.tokens import copies_left
 from ceremony.crossing.verify import verify_bundle
 from ceremony.engine.conduct import Stopped, conduct
 from ceremony.engine.resume import last_announced, resume
@@ -34,6 +35,7 @@ from ceremony.room.rehearsal_credentials import made_up_credentials
 from ceremony.room.rehearsed import Rehearsed
 from ceremony.room.room import TokenRoom
 from ceremony.script import Script, read_script, script_digest
+from ceremony.steps.report_loss import ReportLoss
 from ceremony.transcript import Line, Transcript, read_lines
 from ceremony.words import sha256_hex
 
@@ -184,7 +186,7 @@ def gone_on(
         rehearsed = Rehearsed.found(folder.path, Path(opened["module"]["path"])) if opened["rehearsal"] else None
         room = _room(folder, model, parse_site(folder.site), (inbox, outbox, credentials), removed, rehearsed)
         room.ceremony = opened["ceremony"]
-        room.serial = serial_in_use(transcript.lines) or (_serial_of_past(folder.path) if model.taken_up else "")
+        room.serial = serial_in_use(transcript.lines) or _serial_of_past(folder.path, model)
         try:
             _refuse_the_other_kind_of_module(room)
             yield Session(folder, model, transcript, room, opened["rehearsal"], opened["previous"])
@@ -225,7 +227,10 @@ def serial_in_use(lines: list[Line]) -> str:
     return ""
 
 
-def _serial_of_past(directory: Path) -> str:
+def _serial_of_past(directory: Path, script: Script) -> str:
+    """That of a rehearsal's made-up past, where the script goes on with that token: not beside it, nor since it was lost."""
+    if script.taken_up is None or any(isinstance(step, ReportLoss) for step in script.steps):
+        return ""
     past = directory / "work" / "rehearsal" / "past" / "transcript.jsonl"
     return serial_in_use(read_lines(past.read_bytes())[0]) if past.exists() else ""
 
@@ -291,7 +296,7 @@ def _taken_over(folder: CeremonyFolder, script: Script, bundles: Sequence[Path],
     activation = None if lost and lost.is_hole else _activation_left(script, ledger)
     if activation is not None:
         require_as_left(script, activation)
-    copies = proved_copies(ledger)
+    copies = copies_left(read_ledger(ledger).ceremonies)
     return {
         "fingerprint": fingerprint,
         "ledger_sha256": sha256_hex(ledger),

@@ -70,19 +70,32 @@ def copy_token(environment: Mapping[str, str], serial: str, new_serial: str) -> 
     It plays a vendor's own tool in a rehearsal: files of a software token are copied, and no key passes PKCS#11. Nothing happens when the
     copy is there. No process may have the module loaded. Raises TokenError TOKEN-NOT-FOUND when no token, or more than one, has `serial`.
     """
-    tokens = Path(environment["SOFTHSM2_CONF"]).with_name("tokens")
-    # In the file of a token's own attributes the serial is its 16 characters; the store names nothing by it.
     old, new = serial.encode(), new_serial.encode()
     if len(old) != len(new):
         raise ValueError("the serials differ in length")
-    held = {folder: (folder / "token.object").read_bytes() for folder in tokens.iterdir() if (folder / "token.object").exists()}
-    if any(new in octets for octets in held.values()):
+    if _folders(environment, new):
         return
-    found = [folder for folder, octets in held.items() if octets.count(old) == 1]
+    found = _one_folder(environment, serial)
+    half = found.parent.with_name("copy-under-way")
+    shutil.rmtree(half, ignore_errors=True)
+    shutil.copytree(found, half)
+    (half / "token.object").write_bytes((found / "token.object").read_bytes().replace(old, new))
+    half.rename(found.with_name(str(uuid.uuid4())))
+
+
+def remove_token(environment: Mapping[str, str], serial: str) -> None:
+    """Removes a throw-away token. No process may have the module loaded. Raises TokenError as `copy_token` does."""
+    shutil.rmtree(_one_folder(environment, serial))
+
+
+def _one_folder(environment: Mapping[str, str], serial: str) -> Path:
+    found = _folders(environment, serial.encode())
     if len(found) != 1:
         raise TokenError("TOKEN-NOT-FOUND", f"{len(found)} throw-away tokens have the serial {serial}.")
-    half = tokens.with_name("copy-under-way")
-    shutil.rmtree(half, ignore_errors=True)
-    shutil.copytree(found[0], half)
-    (half / "token.object").write_bytes(held[found[0]].replace(old, new))
-    half.rename(tokens / str(uuid.uuid4()))
+    return found[0]
+
+
+def _folders(environment: Mapping[str, str], serial: bytes) -> list[Path]:
+    """In the file of a token's own attributes the serial is its 16 characters; the store names nothing by it."""
+    tokens = Path(environment["SOFTHSM2_CONF"]).with_name("tokens")
+    return [file.parent for file in sorted(tokens.glob("*/token.object")) if serial in file.read_bytes()]

@@ -5,7 +5,8 @@ from typing import Any
 
 from ceremony.activation.arrangement import PIN_NAMES, WHICH, HeldPin, Which
 from ceremony.crossing.held_pins import BothMade, ChangeArguments, Changed, LoginArguments, ProveArguments
-from ceremony.crossing.record import Act, Products, data_as
+from ceremony.crossing.products import Products
+from ceremony.crossing.record import Act, data_as
 from ceremony.crossing.subject import Subject
 from ceremony.transcript import Line
 

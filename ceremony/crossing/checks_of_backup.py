@@ -6,9 +6,11 @@ import msgspec
 
 from ceremony.crossing.backups import LookAtCopy, looks_at_copies
 from ceremony.crossing.bundle import LEDGER
-from ceremony.crossing.ledger import key_attributes_in, proved_copies, read_ledger, without_last
+from ceremony.crossing.checks_of_loss import problems_with_tokens
+from ceremony.crossing.ledger import key_attributes_in, read_ledger
 from ceremony.crossing.record import Answered, data_as
 from ceremony.crossing.subject import Subject
+from ceremony.crossing.tokens import copies_left
 from ceremony.pki.key_health import problems_with_copy
 from ceremony.words import words_of
 
@@ -18,6 +20,7 @@ _VERBS = ("take-token", "look-at-copy", "leave-token")
 
 def problems_with_backup(subject: Subject) -> Iterator[str]:
     """Each finished step `prove-backup` proved one copy, as the script's `[backup]` has it; nothing else goes over to a second token."""
+    yield from problems_with_tokens(subject)
     record, steps = subject.record, subject.script.steps
     looks = looks_at_copies(record)
     for verb in _VERBS:
@@ -36,8 +39,7 @@ def problems_with_backup(subject: Subject) -> Iterator[str]:
 
 
 def _proved_before(subject: Subject) -> list[dict[str, object]]:
-    before = without_last(subject.files[LEDGER]) if LEDGER in subject.files else None
-    return list(msgspec.to_builtins(proved_copies(before))) if before else []
+    return list(msgspec.to_builtins(copies_left(subject.earlier)))
 
 
 def _problems_with(subject: Subject, look: LookAtCopy) -> Iterator[str]:

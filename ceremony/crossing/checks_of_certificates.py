@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from ceremony.crossing.artifacts import describe_artifact, place_of
 from ceremony.crossing.ledger import certified_in
-from ceremony.crossing.record import Artifact, KeyMade, Products, ProofKey, data_as
+from ceremony.crossing.products import Products
+from ceremony.crossing.record import Artifact, KeyMade, ProofKey, data_as
 from ceremony.crossing.request import ProofRequest, ReceivedCsr
 from ceremony.crossing.roots import living_roots, roots_in
 from ceremony.crossing.subject import CertificateFile, Subject

@@ -14,10 +14,11 @@ import msgspec
 from ceremony.crossing.artifacts import place_of
 from ceremony.crossing.bundle import CAPS, LEDGER
 from ceremony.crossing.files import read_tree
-from ceremony.crossing.ledger import Entry, LedgerOfCeremony, backups_in, read_ledger, revocations_in
+from ceremony.crossing.ledger import Entry, LedgerOfCeremony, read_ledger, revocations_in
 from ceremony.crossing.revocations import IssuedCrl
 from ceremony.crossing.roots import last_crls, living_roots, roots_in
 from ceremony.crossing.subject import Subject, read_subject
+from ceremony.crossing.tokens import spare_tokens
 from ceremony.crossing.verify import verify_bundle
 from ceremony.errors import CeremonyError
 from ceremony.pki.names import shown_text
@@ -142,8 +143,8 @@ def _backup_duty(subject: Subject, ledger: Sequence[LedgerOfCeremony]) -> Iterat
     gone = {key.public_key_sha256 for ceremony in ledger for key in ceremony.destroyed}
     if planned is None or planned.by is None or root is None or root.public_key_sha256 in gone:
         return
-    if planned.kind == "vendor-clone" and not backups_in(ledger, root.public_key_sha256):
-        text = f"No copy of the key of {root.label} is proved yet: until then the root stands on one token (`backup-token`)."
+    if planned.kind == "vendor-clone" and not spare_tokens(ledger, root.public_key_sha256):
+        text = f"No other token is proved to hold the key of {root.label}: until then the root stands on one token (`backup-token`)."
         yield Duty("backup", planned.by.isoformat(), root.label, shown_text(text), f"backup {root.label}")
     if planned.kind == "twin-root" and not _is_proved(planned.label, ledger):
         text = f"The twin root {planned.label} is not made and proved to the service yet: until then {root.label} stands on one token."

@@ -14,6 +14,7 @@ from ceremony.crossing.artifacts import place_of, public_key_der, read_to_be_sig
 from ceremony.crossing.backups import ProvedBackup, proved_in
 from ceremony.crossing.destroyed import Destroyed, destructions_in
 from ceremony.crossing.held_pins import BothPins
+from ceremony.crossing.physical import LostToken
 from ceremony.crossing.record import Record, Signature
 from ceremony.crossing.revocations import IssuedCrl, Revocation, issued_in
 from ceremony.errors import CeremonyError
@@ -69,7 +70,8 @@ class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     sorted; `activation` is how both PINs were held at that seal, in ceremonies that made one anew; `crl` the CRL it made, `revocations`
     what that revokes for the first time; `key_attributes` those of the root key as its making, or else the first look at it, read
     them; `destroyed` are the root keys that it destroyed on a token, `backups` the copies of one that it proved; `lost` says that the
-    ledger before it was made again. Each is left out where there is none.
+    ledger before it was made again. `token` is the serial of the token with the root's key, `lost_tokens` are those that were reported
+    as lost. Each is left out where there is none.
     """
 
     ceremony: str
@@ -87,6 +89,8 @@ class LedgerOfCeremony(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     destroyed: tuple[Destroyed, ...] = ()
     lost: LostLedger | None = None
     backups: tuple[ProvedBackup, ...] = ()
+    token: str = ""
+    lost_tokens: tuple[LostToken, ...] = ()
 
 
 class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,6 +137,7 @@ def ledger_of(lines: Sequence[Line], previous_ledger: bytes | None) -> bytes:
     earlier = read_ledger(previous_ledger).ceremonies if previous_ledger is not None else ()
     crl, revoked = issued_in(record, revocations_in(earlier))
     root = _root(record, earlier)
+    told = record.products(record.lines[-1].step)
     own = LedgerOfCeremony(
         ceremony=record.opened.ceremony,
         rehearsal=record.opened.rehearsal,
@@ -141,7 +146,7 @@ def ledger_of(lines: Sequence[Line], previous_ledger: bytes | None) -> bytes:
         entries=_entries(record, root),
         root=root,
         custody=_custody(record),
-        activation=record.products(record.lines[-1].step).activation,
+        activation=told.activation,
         media=tuple(sorted(media_taken(record))),
         crl=crl,
         revocations=revoked,
@@ -149,6 +154,8 @@ def ledger_of(lines: Sequence[Line], previous_ledger: bytes | None) -> bytes:
         destroyed=tuple(destruction.key for destruction in destructions_in(record)),
         lost=named.lost if named else None,
         backups=proved_in(record),
+        token=told.root_token,
+        lost_tokens=told.lost_tokens,
     )
     return write_ledger(Ledger(1, (*earlier, own)))
 
@@ -210,20 +217,6 @@ def key_attributes_in(ceremonies: Sequence[LedgerOfCeremony], public_key_sha256:
         ),
         {},
     )
-
-
-def backups_in(ceremonies: Iterable[LedgerOfCeremony], public_key_sha256: str) -> list[ProvedBackup]:
-    """The copies of the key with this digest (hex, of DER SPKI) that these ceremonies (the oldest first) proved, the last proof of each."""
-    found = {copy.token: copy for ceremony in ceremonies for copy in ceremony.backups if copy.public_key_sha256 == public_key_sha256}
-    return list(found.values())
-
-
-def proved_copies(ledger: bytes) -> list[ProvedBackup]:
-    """Every copy of a key that was ever proved, the oldest first, but of a key that is destroyed. Raises CeremonyError LEDGER-BROKEN."""
-    ceremonies = read_ledger(ledger).ceremonies
-    gone = {key.public_key_sha256 for ceremony in ceremonies for key in ceremony.destroyed}
-    keys = dict.fromkeys(copy.public_key_sha256 for ceremony in ceremonies for copy in ceremony.backups)
-    return [copy for key in keys if key not in gone for copy in backups_in(ceremonies, key)]
 
 
 def _key_attributes(record: Record, earlier: Sequence[LedgerOfCeremony]) -> dict[str, Value]:

@@ -31,3 +31,13 @@ class MediumSeen(msgspec.Struct, frozen=True):
     device: str
     serial: str
     read_only: bool
+
+
+class LostToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A token that is lost: the label of the root whose key is on it, SHA-256 (hex) of that key (DER SPKI), its serial, how, and why."""
+
+    label: str
+    public_key_sha256: str
+    token: str
+    how: str
+    reason: str

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 
 from ceremony.crossing.held_pins import BothPins
-from ceremony.crossing.physical import MediumTaken, PhysicalFact, Thing
+from ceremony.crossing.physical import MediumTaken
+from ceremony.crossing.products import Products
 from ceremony.crossing.request import ProofRequest, ReceivedCsr, Sha256
 from ceremony.errors import CeremonyError
 from ceremony.pki.key_health import AttributeRead
@@ -178,29 +179,6 @@ class Deviation(msgspec.Struct, frozen=True):
     kind: Literal["override", "note"] = msgspec.field(name="class")
     text: str
     by: tuple[PersonNamed, ...]
-
-
-class Present(msgspec.Struct, frozen=True):
-    """Somebody who was called and is here, in this role."""
-
-    name: str
-    role: str
-
-
-class Products(msgspec.Struct, frozen=True):
-    """What finished steps have established, as far as it is asked for here.
-
-    `csrs` (by name) and `codes` (by service) are those that people vouched for; `people` the last roll-call by participant's id;
-    `custody` what was put away last, by name; `activation` is as the last step left it that made a PIN anew, None before.
-    """
-
-    ceremony_day: str | None = None
-    csrs: dict[str, ReceivedCsr] = {}
-    codes: dict[str, ProofRequest] = {}
-    people: dict[str, Present] = {}
-    physical: tuple[PhysicalFact, ...] = ()
-    custody: dict[str, Thing] = {}
-    activation: BothPins | None = None
 
 
 class _Finished(msgspec.Struct, frozen=True):

@@ -16,15 +16,19 @@ _UNCHANGED = "The token in use is the same as before, and locked."
 class TakeToken(Verb):
     """Takes the token that the site file calls `name` as the one in use. Returns its facts, and the serial that it comes `from`.
 
-    Raises CeremonyError BACKUP-NOT-NAMED, BACKUP-IS-PRIMARY, and TokenError TOKEN-….
+    `first` are the serials of tokens on which the key was used as the first, `lost` those that were reported as lost.
+    Raises CeremonyError BACKUP-NOT-NAMED, BACKUP-IS-PRIMARY, TOKEN-WAS-LOST, and TokenError TOKEN-….
     """
 
     def do(self, room: "TokenRoom", args: dict[str, Any], secret: AskSecret) -> dict[str, Any]:
         """Logs out, starts the module anew, so that it sees what is plugged in now, and looks for the serial."""
         before = room.serial or room.token_info().serial
         wanted, made_up = _serial_of(room, args["name"], before)
-        if wanted == before:
-            raise _same(before)
+        if wanted in (before, *args["first"]):
+            raise _same(wanted)
+        if wanted in args["lost"]:
+            what = f"The token {wanted} was reported as lost: it is not used any more, wherever it was."
+            raise CeremonyError("TOKEN-WAS-LOST", what, state=_UNCHANGED)
         room.lock()
         room.restart()
         token = room.module.token(serial=wanted)
@@ -59,5 +63,5 @@ def _serial_of(room: "TokenRoom", name: str, before: str) -> tuple[str, bool]:
 
 
 def _same(serial: str) -> CeremonyError:
-    what = f"The second token has the serial of the first, {serial}: it is the same token, or one that can't be told from it."
+    what = f"The second token has the serial {serial}, which is a first one's: the same token, or one that can't be told from it."
     return CeremonyError("BACKUP-IS-PRIMARY", what, state=_UNCHANGED)

@@ -22,6 +22,7 @@ from ceremony.crossing.ledger import (
 from ceremony.crossing.lost import lost_before, numbers_left_out
 from ceremony.crossing.revocations import IssuedCrl
 from ceremony.crossing.roots import last_crl, last_crl_number, living_roots, of_other_roots, other_roots, roots_in
+from ceremony.crossing.tokens import first_tokens, lost_tokens, tokens_left
 from ceremony.engine.step import AskSecret
 from ceremony.errors import CeremonyError
 from ceremony.pki.certificates import decoded, pem_of, serial_text
@@ -92,6 +93,9 @@ def _root(bundle: Path, ceremonies: Sequence[LedgerOfCeremony], label: str) -> d
         "root_public_key_sha256": digest,
         "root_shown": list(decoded(certificate_der)),
         "root_attributes": key_attributes_in(ceremonies, digest),
+        "first_tokens": first_tokens(ceremonies, digest),
+        "tokens_left": tokens_left(ceremonies, digest),
+        "tokens_lost": [lost.token for lost in lost_tokens(ceremonies)],
         "other_roots": other_roots(ceremonies, digest),
         "of_other_roots": of_other_roots(ceremonies, digest),
         "last_crl": _crl_of(bundle, issued, ceremonies, public_key).der.hex() if issued else None,

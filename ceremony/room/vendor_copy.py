@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 
-from hsm.softhsm import copy_token
+from hsm.softhsm import copy_token, remove_token
 
 
 def serial_of_copy(serial: str) -> str:
@@ -14,3 +14,8 @@ def serial_of_copy(serial: str) -> str:
 def stand_in_for_vendor(environment: Mapping[str, str], serial: str) -> None:
     """Copies the throw-away token of this serial, unless that was done before. No process may hold the module meanwhile."""
     copy_token(environment, serial, serial_of_copy(serial))
+
+
+def lose(environment: Mapping[str, str], serial: str) -> None:
+    """The throw-away token of this serial is gone, as one that was lost. No process may hold the module meanwhile."""
+    remove_token(environment, serial)

@@ -19,6 +19,7 @@ from ceremony.steps.lock import Lock
 from ceremony.steps.prove_backup import ProveBackup
 from ceremony.steps.prove_possession import ProvePossession
 from ceremony.steps.record import Record
+from ceremony.steps.report_loss import ReportLoss
 from ceremony.steps.roll_call import RollCall
 from ceremony.steps.sign_intermediates import SignIntermediates
 from ceremony.steps.unlock import Unlock
@@ -41,6 +42,7 @@ AnyStep = (
     | CertifyRoot
     | UseRoot
     | CheckToken
+    | ReportLoss
     | DestroyKey
     | WipeToken
     | ImportRequest

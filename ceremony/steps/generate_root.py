@@ -83,6 +83,7 @@ class GenerateRoot(Step, frozen=True, tag="generate-root"):
             "root_key_id": key_id,
             "root_key_label": root.label,
             "root_attributes": {name: reading["value"] for name, reading in key["attributes"].items()},
+            "root_token": known.products.get("token", {}).get("serial") or known.products.get("root_token", ""),
         }
 
 

@@ -13,6 +13,7 @@ from ceremony.pki.names import shown_text
 from ceremony.steps.check_token import objects_text
 from ceremony.steps.generate_root import attribute_text, key_use_requires
 from ceremony.steps.issue_crl import crl_issued, crl_requires
+from ceremony.steps.report_loss import tokens_lost_here
 from ceremony.steps.token import token_text
 from ceremony.words import words_of
 
@@ -47,7 +48,7 @@ class ProveBackup(Step, frozen=True, tag="prove-backup"):
         """Goes over, looks, compares, has both people say that it is the copy, issues the CRL from it, and goes back."""
         actor, confirmer = self.actor, self.confirm[0]
         waiting = "Waiting for the second token"
-        over = yield Act(key="over", verb="take-token", args={"name": "backup"}, waiting=waiting)
+        over = yield Act(key="over", verb="take-token", args=_second(known), waiting=waiting)
         yield Show(lines=("The second token is in use now:", *token_text(over["token"]), *(_MADE_UP if over["made_up"] else ())))
         public_key, recorded = known.products["root_public_key"], known.products.get("root_attributes", {})
         waiting = "Waiting for the second token: reading the copy's attributes"
@@ -78,6 +79,13 @@ class ProveBackup(Step, frozen=True, tag="prove-backup"):
         yield Act(key="back", verb="leave-token", args=back)
         yield Show(lines=(f"The copy is proved by CRL {number}. Its token is locked, and the first one is in use again.",))
         return {"proved_backup": {"token": look["token"]["serial"], "crl_number": number}}
+
+
+def _second(known: Known) -> dict[str, Any]:
+    """Which token is gone over to, and which ones are no copy: those on which the key was used as the first, and those that are lost."""
+    first = {*known.products.get("first_tokens", []), known.products.get("root_token", "")} - {""}
+    lost = {*known.products.get("tokens_lost_before", []), *tokens_lost_here(known)}
+    return {"name": "backup", "first": sorted(first), "lost": sorted(lost)}
 
 
 def _compared(recorded: int, may_differ: tuple[str, ...]) -> str:

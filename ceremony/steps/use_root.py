@@ -1,14 +1,18 @@
 """use-root: a later ceremony takes up the root of the last bundle, and finds its key on the token."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from ceremony.engine.override import overridden
 from ceremony.engine.step import Act, Ask, Known, Run, Step, World
+from ceremony.errors import CeremonyError
 from ceremony.pki.crl import crl_pem
 from ceremony.pki.lost_ledger import LEDGER_LOST, LostLedger
+from ceremony.pki.names import shown_text
 from ceremony.steps.carrying_on import carried_on, of_the_ledger
+from ceremony.steps.report_loss import tokens_lost_here
 from ceremony.steps.token import token_text
 from ceremony.words import words_of
 
@@ -55,6 +59,7 @@ class UseRoot(Step, frozen=True, tag="use-root"):
             login=True,
             waiting="Waiting for the token: looking for the root key",
         )
+        _refuse_a_lost_token(known, previous, key["token"]["serial"])
         digest = previous["root_certificate_sha256"]
         shown = (
             *previous["root_shown"],
@@ -80,6 +85,9 @@ class UseRoot(Step, frozen=True, tag="use-root"):
             "root_key_id": key["key_id"],
             "root_key_label": key["label"],
             "root_attributes": previous["root_attributes"],
+            "root_token": key["token"]["serial"],
+            "first_tokens": previous["first_tokens"],
+            "tokens_lost_before": previous["tokens_lost"],
             "other_roots": previous["other_roots"],
             "of_other_roots": previous["of_other_roots"],
             "root_certificate": previous["root_certificate"],
@@ -87,3 +95,10 @@ class UseRoot(Step, frozen=True, tag="use-root"):
             "last_crl": last,
             **({"intermediates_before": previous["intermediates"]} if wanted else {}),
         }
+
+
+def _refuse_a_lost_token(known: Known, previous: dict[str, Any], serial: str) -> None:
+    """What was lost and is there again may have been in anybody's hands."""
+    if serial in previous["tokens_lost"] or serial in tokens_lost_here(known):
+        what = f"The token {shown_text(serial)} was reported as lost: it is not used any more, wherever it was."
+        raise CeremonyError("TOKEN-WAS-LOST", what, state="Nothing was signed.")

@@ -8,7 +8,8 @@ import pytest
 from msgspec import to_builtins
 
 from ceremony.crossing.duties import duties_of
-from ceremony.crossing.ledger import proved_copies, read_ledger
+from ceremony.crossing.ledger import read_ledger
+from ceremony.crossing.tokens import copies_left
 from ceremony.crossing.verify import verify_bundle
 from ceremony.words import sha256_hex, words_of
 from tests.crossing.chaining import DAY
@@ -157,7 +158,7 @@ def test_the_first_line_may_not_tell_of_other_copies_than_the_ledger(good: HeldC
     found, detail = _told(later, tmp_path / "1")
     assert found == {"backup"} and "other copies than the ledger" in detail
     (opened,) = lines_where(later, "opened")
-    opened["data"]["previous"]["backups"] = to_builtins(proved_copies(later.previous_ledger or b""))
+    opened["data"]["previous"]["backups"] = to_builtins(copies_left(read_ledger(later.previous_ledger or b"").ceremonies))
     assert _told(later, tmp_path / "2")[0] == set()
 
 

@@ -11,6 +11,7 @@ help:
 	@echo "make test        all tests"
 	@echo "make crashes     the crash tests at every line and half line, each cut followed to the end"
 	@echo "make blind       each check of verify made blind: the tests named for it must go red"
+	@echo "make interop     the contract and a whole first ceremony on other software tokens, measured into docs/tokens.md"
 	@echo "make lint        ruff, mypy, import contracts, generated files"
 	@echo "make setup       only make .venv"
 	@echo "make dist        wheel and sdist, built twice and compared"
@@ -37,6 +38,13 @@ crashes: .venv/ready
 
 blind: .venv/ready
 	python -m tests.blind_checks
+
+# In namespaces of its own: opencryptoki has places in the system that are fixed in its code.
+interop: .venv/ready
+	sh requirements/interop.sh
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	unshare --user --map-root-user --mount --ipc --pid --fork --kill-child --mount-proc \
+	    sh tests/hsm/namespace.sh "$(CURDIR)/.venv/debs" "$$folder" sh tests/interop/run.sh
 
 lint: .venv/ready
 	ruff check .
@@ -69,8 +77,8 @@ airgap: .venv/ready
 pins:
 	sh requirements/pins.sh
 
-.venv/ready: requirements/install.sh requirements/dev.txt pyproject.toml
+.venv/ready: requirements/install.sh requirements/debs.sh requirements/dev.txt pyproject.toml
 	sh requirements/install.sh
 	echo "$(CURDIR)" > $@
 
-.PHONY: help setup demo rehearse test crashes blind lint goldens schema docs dist wheelhouse airgap pins
+.PHONY: help setup demo rehearse test crashes blind interop lint goldens schema docs dist wheelhouse airgap pins

@@ -11,7 +11,7 @@ import tomlkit
 from ceremony.activation.arrangement import Activation
 from ceremony.engine.evidence import WITNESSING
 from ceremony.errors import CeremonyError
-from ceremony.machine.site import Site
+from ceremony.machine.site import NO_SITE, Site
 from ceremony.pki.revoking import stand_in_name
 from ceremony.room.made_up import PAST
 from ceremony.room.rehearsed import Rehearsed
@@ -24,23 +24,23 @@ from ceremony.steps.report_loss import ReportLoss
 from ceremony.unattended import Answers, Unattended
 
 
-def prepared(script: bytes, directory: Path, module: Path | None, removed: tuple[str, ...]) -> Rehearsed:
+def prepared(script: bytes, directory: Path, module: Path | None, removed: tuple[str, ...], site: Site = NO_SITE) -> Rehearsed:
     """Token, media and, where `[previous]` asks for it, the past that a rehearsal of this script needs.
 
     Raises ScriptRefused, and CeremonyError when the past cannot be made.
     """
     model = read_script(script)
-    rehearsed = Rehearsed.create(directory, module)
-    return _with_past(script, model, directory, rehearsed, removed) if model.previous else rehearsed
+    rehearsed = Rehearsed.create(directory, module, site)
+    return _with_past(script, model, directory, rehearsed, site, removed) if model.previous else rehearsed
 
 
-def _with_past(script: bytes, model: Script, directory: Path, rehearsed: Rehearsed, removed: tuple[str, ...]) -> Rehearsed:
+def _with_past(script: bytes, model: Script, directory: Path, rehearsed: Rehearsed, site: Site, removed: tuple[str, ...]) -> Rehearsed:
     past = directory / PAST
     outbox = past.with_name("past-outbox")
     outbox.mkdir(mode=0o700)
     first = dataclasses.replace(rehearsed, outbox=outbox)
     earlier = past_script(script, model)
-    with begun(earlier, past, site=Site(), inbox=None, outbox=None, previous=(), removed=removed, rehearsed=first) as session:
+    with begun(earlier, past, site=site, inbox=None, outbox=None, previous=(), removed=removed, rehearsed=first) as session:
         kinds = tuple(str(step.__struct_config__.tag) for step in session.script.steps)
         outcome = session.conduct(Unattended(Answers(answers=_put_away(model)), lambda said: None, kinds=kinds))
         serial = serial_in_use(session.transcript.lines)

@@ -116,7 +116,7 @@ class Session:
         if not self.rehearsal or self.room.credentials is None:
             return {}
         with telling("Nothing was begun."):
-            return made_up_credentials(self.script, self.room.credentials, self.room.module_path)
+            return made_up_credentials(self.script, self.room.credentials, self.room.softhsm)
 
     def _go_on(self, face: Face) -> bool:
         administrator = next(participant.id for participant in self.script.participants if participant.role == "administrator")
@@ -183,7 +183,7 @@ def gone_on(
         ):
             raise CeremonyError("RECORD-MISMATCH", "script.toml or site.toml in the folder is not the one that the record was begun with.")
         model = read_script(script)
-        rehearsed = Rehearsed.found(folder.path, Path(opened["module"]["path"])) if opened["rehearsal"] else None
+        rehearsed = Rehearsed.found(folder.path, Path(opened["module"]["path"]), parse_site(folder.site)) if opened["rehearsal"] else None
         room = _room(folder, model, parse_site(folder.site), (inbox, outbox, credentials), removed, rehearsed)
         room.ceremony = opened["ceremony"]
         room.serial = serial_in_use(transcript.lines) or _serial_of_past(folder.path, model)
@@ -197,7 +197,8 @@ def gone_on(
 def _refuse_the_other_kind_of_module(room: TokenRoom) -> None:
     """A root key does not belong into software, and a rehearsal not onto a real token (design, rule 14)."""
     module = room.module.info
-    if module.software == room.rehearsal:
+    software = module.software or room.rehearsal and _shows_software_alone(room)
+    if software == room.rehearsal:
         return
     if module.software:
         raise CeremonyError(
@@ -205,6 +206,13 @@ def _refuse_the_other_kind_of_module(room: TokenRoom) -> None:
         )
     what = f"{module.description} at {module.path} is not known to be software."
     raise CeremonyError("MODULE-NOT-SOFTWARE", what, state="Nothing was changed.")
+
+
+def _shows_software_alone(room: TokenRoom) -> bool:
+    """Of a module whose name does not tell: opencryptoki leads to software and to hardware, as its tokens say."""
+    with telling("Nothing was changed."):
+        tokens = room.module.tokens()
+    return bool(tokens) and all(token.software for token in tokens)
 
 
 def _refuse_examples(script: Script) -> None:

@@ -117,6 +117,10 @@ class Module:
         """Every token the module sees, blank ones too."""
         return self.call("tokens", list[TokenInfo])
 
+    def tokens_and_abilities(self) -> list[tuple[TokenInfo, TokenAbilities]]:
+        """Every token that keys could be on, blank ones too, each with what it can do by its own word. No login, nothing is made."""
+        return self.call("tokens-and-abilities", list[tuple[TokenInfo, TokenAbilities]])
+
     def token(self, *, serial: str | None = None, label: str | None = None, blank: bool = False) -> "Token":
         """The one token with this serial, label or both; `blank` looks among those not initialised.
 

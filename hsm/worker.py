@@ -46,7 +46,7 @@ _DOING: Final = {
     "random": "asking for random bytes",
     "destroy": "destroying the key",
 }
-_NO_USE: Final = frozenset({"tokens", "choose", "info", "abilities", "logged-in"})
+_NO_USE: Final = frozenset({"tokens", "tokens-and-abilities", "choose", "info", "abilities", "logged-in"})
 """Verbs that only look: they keep no login alive."""
 _SECONDS_FOR_TEARDOWN: Final = 5
 
@@ -90,6 +90,10 @@ class Worker:
         """Does what is asked. Raises TokenError."""
         if request.verb == "tokens":
             return list(self._present().values())
+        if request.verb == "tokens-and-abilities":
+            slots = [slot for slot, info in self._present().items() if not _holds_nothing(info)]
+            tokens = [HeldToken(self._library, self._sidecar, slot) for slot in slots]
+            return [(token.info(), token.abilities()) for token in tokens]
         if request.verb == "choose":
             return self._choose(**request.args)
         token = self._tokens[request.token - 1]

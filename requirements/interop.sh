@@ -18,5 +18,6 @@ begin_unpacking
 new=$(own_apt install -s --no-install-recommends -y $wanted | sed -n 's/^Inst \([^ ]*\) (.*/\1/p' | grep -v udev)
 # shellcheck disable=SC2086 # a list of words
 [ -z "$new" ] || (cd "$debs/cache/archives" && own_apt download $new)
+versions=$(for deb in "$debs"/cache/archives/*.deb; do [ ! -e "$deb" ] || dpkg-deb -W --showformat='${Package} ${Version}\n' "$deb"; done)
 end_unpacking
-touch .venv/interop
+printf '%s\n' "$versions" >.venv/interop

@@ -51,7 +51,7 @@ function _shtab_ceremony_using
 end
 
 set -g _shtab_ceremony_commands check new credential 'credential new' 'credential show' print run rehearse resume status export verify history duties report doctor tokens demo simulator online 'online request' 'online plan' 'online apply' 'online status' 'online disable' 'online retire' device 'device register' 'device connect' factory 'factory request' 'factory accept' 'factory issue' 'factory status'
-set -g _shtab_ceremony_opts_with_value --adr --answers --arm-port --auth --bundle --cache --card --cert --clock-skew --cloud --code --config --confirm --count --credentials --csr --csrs --days --device-life --device-port --dir --dps --enable --encrypt-keys-passphrase-file --fault --fingerprint --first --from --group --host --https-port --hub --hub-port --id-scope --ids --inbox --jobs --key --key-label --latency --line --message --module --most-a-minute --mqtt-port --name --not-after --online-toml --only --out --outbox --output --paper --passphrase-file --pkcs12-passphrase-file --prefix --previous --receipts --registration-id --renew --reported --resource-group --root-fingerprint --script-digest --self-attest --service --service-port --shard --site --state --subject --subscription --time-limit --token --trust -o
+set -g _shtab_ceremony_opts_with_value --adr --answers --arm-port --auth --bundle --cache --card --cert --clock-skew --cloud --code --config --confirm --count --credentials --csr --csrs --days --device-life --device-port --dir --dps --enable --encrypt-keys-passphrase-file --fault --fingerprint --first --from --group --host --https-port --hub --hub-port --id-scope --ids --inbox --jobs --key --key-label --latency --line --message --module --most-a-minute --mqtt-port --name --not-after --online-toml --only --out --outbox --output --paper --passphrase-file --pkcs12-passphrase-file --prefix --previous --receipts --registration-id --renew --reported --resource-group --root-fingerprint --script --script-digest --self-attest --service --service-port --shard --site --state --subject --subscription --time-limit --token --trust -o
 
 complete -c ceremony -e
 complete -c ceremony -f
@@ -99,6 +99,7 @@ complete -c ceremony -n '_shtab_ceremony_using; and test $_shtab_ceremony_npos -
 complete -c ceremony -n '_shtab_ceremony_using rehearse' -s h -l help -d 'show this help message and exit'
 complete -c ceremony -n '_shtab_ceremony_using rehearse' -l dir -xka "(__fish_complete_directories)" -d 'folder of the rehearsal (default: rehearsal-<time> here)'
 complete -c ceremony -n '_shtab_ceremony_using rehearse' -l module -xka "(__fish_complete_path (commandline -ct))" -d 'the SoftHSM module, if it is not found by itself'
+complete -c ceremony -n '_shtab_ceremony_using rehearse' -l site -xka "(__fish_complete_path (commandline -ct))" -d 'rehearse on the software token of this site file, and use it up'
 complete -c ceremony -n '_shtab_ceremony_using rehearse' -l inbox -xka "(__fish_complete_directories)" -d 'a folder with requests; what is missing is made up'
 complete -c ceremony -n '_shtab_ceremony_using rehearse' -l outbox -xka "(__fish_complete_directories)" -d 'where bundles go (default: inside the folder)'
 complete -c ceremony -n '_shtab_ceremony_using rehearse' -l plain -d 'line mode'
@@ -151,6 +152,7 @@ complete -c ceremony -n '_shtab_ceremony_using report; and test $_shtab_ceremony
 complete -c ceremony -n '_shtab_ceremony_using; and test $_shtab_ceremony_npos -eq 0' -a doctor -d 'is this machine, terminal, module and token fit, and what to do if not'
 complete -c ceremony -n '_shtab_ceremony_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c ceremony -n '_shtab_ceremony_using doctor' -l site -xka "(__fish_complete_path (commandline -ct))" -d 'site file; without one, SoftHSM is looked for, as for a rehearsal'
+complete -c ceremony -n '_shtab_ceremony_using doctor' -l script -xka "(__fish_complete_path (commandline -ct))" -d 'look whether the token can do what this script asks of it'
 complete -c ceremony -n '_shtab_ceremony_using doctor' -l json -d json
 complete -c ceremony -n '_shtab_ceremony_using; and test $_shtab_ceremony_npos -eq 0' -a tokens -d 'the tokens that a module sees'
 complete -c ceremony -n '_shtab_ceremony_using tokens' -s h -l help -d 'show this help message and exit'

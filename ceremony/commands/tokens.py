@@ -20,16 +20,21 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     """Prints them."""
     module, tokens = inspected(read_site(args.site), args.module)
     if args.json:
-        print_json({"format": 1, "module": module.facts(), "tokens": [token.facts() for token in tokens]})
+        told = [{**token.facts(), "abilities": abilities.facts()} for token, abilities in tokens]
+        print_json({"format": 1, "module": module.facts(), "tokens": told})
         return 0
     software = " (SOFTWARE: for rehearsals only)" if module.software else ""
     print(f"{shown_text(module.description)} {module.library_version} by {shown_text(module.manufacturer)}{software}")
     print(f"  {module.path}", f"  SHA-256 {module.sha256}", sep="\n")
-    for token in tokens:
+    for token, abilities in tokens:
         name = f"label {shown_text(token.label)!r}" if token.initialised else "blank"
         print(f"Token: {name}, serial {shown_text(token.serial) or '(none yet)'}")
         print(f"  {shown_text(token.manufacturer)} {shown_text(token.model)}, firmware {token.firmware_version}")
         print(f"  PIN tries: user {token.pin_tries}, SO {token.so_pin_tries}; PIN length {token.shortest_pin} to {token.longest_pin}")
+        print(f"  keys: {', '.join(key for key, why in abilities.keys.items() if not why) or 'none that a root may have'}")
+        reasons = (*abilities.keys.values(), abilities.initialisation, abilities.so_pin, abilities.pin_change, abilities.random)
+        for why in filter(None, dict.fromkeys(reasons)):
+            print(f"  cannot: {why}")
     if not tokens:
         print("It sees no token.")
     return 0

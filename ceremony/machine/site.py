@@ -19,7 +19,8 @@ TOKEN_NAMES = ("primary", "backup")
 
 MODULE_VARIABLES = (
     "SOFTHSM2_CONF", "YUBIHSM_PKCS11_CONF", "OPENSC_CONF", "CS_PKCS11_R2_CFG", "CS_PKCS11_R3_CFG",
-    "ChrystokiConfigurationPath", "NFAST_HOME", "TPM2_PKCS11_STORE", "KRYOPTIC_CONF",
+    "ChrystokiConfigurationPath", "NFAST_HOME", "TPM2_PKCS11_STORE", "TPM2_PKCS11_TCTI", "KRYOPTIC_CONF",
+    "P11_KIT_SERVER_ADDRESS", "NSS_LIB_PARAMS",
 )  # fmt: skip
 """What a module may be told by its environment: the place of its configuration, and nothing that logs or weakens."""
 
@@ -57,6 +58,10 @@ class Site:
     def sha256(self) -> str:
         """SHA-256 of the file's bytes, hex."""
         return sha256_hex(self.octets)
+
+
+NO_SITE = Site()
+"""What is so where no site file is given."""
 
 
 def read_site(path: Path | None) -> Site:

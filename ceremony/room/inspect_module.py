@@ -6,12 +6,12 @@ from pathlib import Path
 from ceremony.machine.site import Site
 from ceremony.room.failures import telling
 from hsm.client import Module
-from hsm.facts import ModuleInfo, TokenInfo
+from hsm.facts import ModuleInfo, TokenAbilities, TokenInfo
 from hsm.softhsm import find_softhsm, throw_away
 
 
-def inspected(site: Site, module: Path | None) -> tuple[ModuleInfo, list[TokenInfo]]:
-    """The module named, or the site file's, and every token it sees. Raises CeremonyError MODULE-…, TOKEN-…
+def inspected(site: Site, module: Path | None) -> tuple[ModuleInfo, list[tuple[TokenInfo, TokenAbilities]]]:
+    """The module named, or the site file's, and every token it sees with what it can do. Raises CeremonyError MODULE-…, TOKEN-…
 
     With neither, SoftHSM on an empty store that is gone again afterwards: what a rehearsal on this machine would begin with.
     """
@@ -23,6 +23,6 @@ def inspected(site: Site, module: Path | None) -> tuple[ModuleInfo, list[TokenIn
             return _seen(find_softhsm(), throw_away(Path(folder) / "store"))
 
 
-def _seen(module: Path, environment: dict[str, str]) -> tuple[ModuleInfo, list[TokenInfo]]:
+def _seen(module: Path, environment: dict[str, str]) -> tuple[ModuleInfo, list[tuple[TokenInfo, TokenAbilities]]]:
     with Module.start(module, environment) as started:
-        return started.info, started.tokens()
+        return started.info, started.tokens_and_abilities()

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from ceremony.room.room import TokenRoom
 
 REHEARSAL_PINS: dict[Which, str] = {"so": "rehearsal-so-pin", "user": "rehearsal-user-pin"}
-"""What a rehearsal offers to type, so that no real activation data is ever used in one."""
+"""What a rehearsal offers to type, so that no real activation data is ever used in one; the end of it, where a token takes no more."""
 
 
 def typed(
     room: "TokenRoom", which: Which, by: str, info: TokenInfo, secret: AskSecret, *, twice: bool = False, shown: Sequence[str] = ()
 ) -> bytearray:
     """A PIN that a person types, within the token's limits."""
-    suggestion = REHEARSAL_PINS[which] if room.rehearsal else None
+    suggestion = REHEARSAL_PINS[which][-info.longest_pin :] if room.rehearsal else None
     shortest = max(info.shortest_pin, 1)
     what = PIN_NAMES[which]
     return secret(

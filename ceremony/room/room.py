@@ -21,6 +21,7 @@ from ceremony.script import Script
 from ceremony.transcript import Moment
 from hsm.client import Module, Token
 from hsm.facts import TRIES_IN_WORDS, TokenInfo
+from hsm.softhsm import find_softhsm
 
 IDLE_SECONDS = 600
 """A login ends after ten idle minutes (design, rule 12)."""
@@ -59,6 +60,11 @@ class TokenRoom:
     _module: Module | None = field(default=None, init=False)
     _token: Token | None = field(default=None, init=False)
     _last_used: float = field(default=0.0, init=False)
+
+    @property
+    def softhsm(self) -> Path:
+        """The module of the tokens with credentials that a rehearsal makes up: its own, or SoftHSM where that is another."""
+        return self.module_path if "SOFTHSM2_CONF" in self.environment else find_softhsm()
 
     @property
     def module(self) -> Module:
@@ -156,10 +162,13 @@ class TokenRoom:
             return self.hardware(self.token.info())
 
     def hardware(self, info: TokenInfo) -> TokenInfo:
-        """The same facts; raises CeremonyError MODULE-IS-SOFTWARE when a production run meets a software token behind its module."""
+        """The same facts. Raises CeremonyError: a production run has no business on a software token, a rehearsal none on a real one."""
         if info.software and not self.rehearsal:
             what = f"The token {info.serial} ({info.model}) keeps keys in software."
             raise CeremonyError("MODULE-IS-SOFTWARE", what, state="Nothing was done on it.")
+        if self.rehearsal and not info.software:
+            what = f"The token {info.serial} ({info.model}) is not known to keep keys in software."
+            raise CeremonyError("MODULE-NOT-SOFTWARE", what, state="Nothing was done on it.")
         return info
 
     def lock(self) -> None:

@@ -128,7 +128,7 @@ def _token_of(room: "TokenRoom", args: dict[str, Any]) -> tuple[Path, dict[str, 
     """Module, its environment and the token's label: by the site file, or what the rehearsal made up."""
     if room.rehearsal and room.credentials is not None:
         place = rehearsed_place(room.credentials, room.script, args["participant"], args["name"])
-        return room.module_path, softhsm_at(place), CREDENTIAL_TOKEN
+        return room.softhsm, softhsm_at(place), CREDENTIAL_TOKEN
     named = room.site.credentials.get(args["participant"])
     if named is None:
         what = f"It is not said on which token the credential of {args['name']} is."

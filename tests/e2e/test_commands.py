@@ -75,9 +75,9 @@ def test_json_is_one_document_and_nothing_else(root_generation: Path) -> None:
     verdict, code = data("verify", bundle, "--json", "--fingerprint", standing["fingerprint"])
     assert (code, verdict["verdict"]) == (0, "GOOD")
     findings, code = data("doctor", "--json")
-    assert code in (0, 1) and {finding["check"] for finding in findings["findings"]} >= {"python", "terminal", "module"}
+    assert code in (0, 1) and {finding["check"] for finding in findings["findings"]} >= {"python", "terminal", "module", "token (blank)"}
     tokens, code = data("tokens", "--json")
-    assert code == 0 and tokens["module"]["software"] is True
+    assert code == 0 and tokens["module"]["software"] is True and tokens["tokens"][0]["abilities"]["keys"]["ec:secp384r1"] == ""
 
 
 def test_the_fingerprint_may_be_given_in_words(root_generation: Path) -> None:

@@ -25,6 +25,9 @@ mkdir "$made/new/etc/opencryptoki"
 printf 'version opencryptoki-3.1\nslot 0\n{\nstdll = libpkcs11_sw.so\n}\n' >"$made/new/etc/opencryptoki/opencryptoki.conf"
 
 for name in lib lock run log; do rm "$made/new/var/$name"; done
+mkdir "$made/new/var/lib"
+for entry in "$made/real/var/lib"/*; do ln -s "$entry" "$made/new/var/lib/"; done
+rm -f "$made/new/var/lib/opencryptoki"
 mkdir -p "$made/new/var/lib/opencryptoki/swtok/TOK_OBJ" "$made/new/var/lock/opencryptoki/swtok" \
     "$made/new/var/run" "$made/new/var/log/opencryptoki"
 [ -e /usr/sbin/pkcsslotd ] || ln -s "$debs/usr/sbin/pkcsslotd" "$made/new/usr/sbin/pkcsslotd"

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,7 +159,8 @@ def _opencryptoki(folder: Path) -> Iterator[Stand]:
         yield Stand("opencryptoki", module, {})
     finally:
         process_id = int(Path("/var/run/pkcsslotd.pid").read_text())
-        os.kill(process_id, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.kill(process_id, signal.SIGTERM)
         limit = time.monotonic() + 10
         while is_running(process_id) and time.monotonic() < limit:
             time.sleep(0.02)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ceremony.engine.step import Ask, Secret
@@ -19,6 +20,7 @@ from ceremony.room.initialise_token import InitialiseToken
 from ceremony.room.room import TokenRoom
 from ceremony.room.verbs import VERBS
 from ceremony.script import read_script
+from hsm.client import Module
 from hsm.errors import TokenError
 from hsm.profiles import profile_of
 from hsm.softhsm import throw_away
@@ -202,9 +204,21 @@ def test_a_rehearsal_is_refused_on_a_module_that_is_not_software_and_a_ceremony_
     assert (refused.value.code, refused.value.exit_code) == ("MODULE-IS-SOFTWARE", 7)
     rehearsal = prepared(script, tmp_path / "b", softhsm, ())
     monkeypatch.setattr("hsm.client.profile_of", lambda *names: profile_of("A vendor", "A token"))
+    tokens = Module.tokens
+    monkeypatch.setattr(Module, "tokens", lambda self: [msgspec.structs.replace(token, software=False) for token in tokens(self)])
     with pytest.raises(CeremonyError) as refused, begun(script, tmp_path / "b", site=Site(), rehearsed=rehearsal, **nothing):
         pass
     assert (refused.value.code, refused.value.exit_code) == ("MODULE-NOT-SOFTWARE", 7)
+    # A vendor's module may lead to tokens in software, which say so themselves.
+    monkeypatch.undo()
+    monkeypatch.setattr("hsm.client.profile_of", lambda *names: profile_of("A vendor", "A token"))
+    with begun(script, tmp_path / "c", site=Site(), rehearsed=prepared(script, tmp_path / "c", softhsm, ()), **nothing) as session:
+        assert not session.room.module.info.software
+        [info] = session.room.module.tokens()
+        assert session.room.hardware(info) == info
+        with pytest.raises(CeremonyError) as refused:
+            session.room.hardware(msgspec.structs.replace(info, software=False))
+    assert refused.value.code == "MODULE-NOT-SOFTWARE"
 
 
 def test_a_medium_that_could_be_written_to_brings_nothing_in_but_by_an_override_of_two(world: World, monkeypatch: Any) -> None:

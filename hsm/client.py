@@ -85,7 +85,8 @@ class Module:
         )
         module = cls(child, answer_seconds)
         try:
-            said = module._answer("start", 0, _Hello)
+            # Of a start most is Python's, and how long that takes is not the module's doing.
+            said = module._answer("start", 0, _Hello, seconds=max(answer_seconds, ANSWER_SECONDS))
         except TokenError:
             module.close()
             raise

@@ -56,12 +56,17 @@ class Rehearsed:
     def found(cls, directory: Path, module: Path, site: Site = NO_SITE) -> "Rehearsed":
         """What an earlier session of the rehearsal in this folder created."""
         place = directory / _PLACE
-        token = place / _SECOND if (place / _SECOND).exists() else place / "token"
-        environment = dict(site.environment) if _is_another(module, site) else softhsm_at(token)
+        if (place / _SECOND).exists():
+            environment = softhsm_at(place / _SECOND)
+        else:
+            environment = dict(site.environment) if _is_another(module, site) else softhsm_at(place / "token")
         return cls(module, environment, place / "outbox", place / "credentials")
 
     def on_a_second_token(self, directory: Path) -> "Rehearsed":
-        """The same on another throw-away token, blank: the first one is in its safe. Raises CeremonyError RECORD-UNWRITABLE, MODULE-NOT-SOFTWARE."""
+        """The same on another throw-away token, blank: the first one is in its safe.
+
+        Raises CeremonyError RECORD-UNWRITABLE, and MODULE-NOT-SOFTWARE where the token is the site file's.
+        """
         if "SOFTHSM2_CONF" not in self.environment:
             what = "This rehearsal needs a second token, and only SoftHSM gives as many as are wanted."
             raise CeremonyError("MODULE-NOT-SOFTWARE", what, state="Nothing was begun.", do_now="Leave --site out.")
@@ -73,6 +78,6 @@ class Rehearsed:
         return dataclasses.replace(self, environment=environment, serial="")
 
 
-def _is_another(module: Path, site: Site = NO_SITE) -> bool:
+def _is_another(module: Path, site: Site) -> bool:
     """Whether the rehearsal is held on the token of the site file, and not on one that it makes itself."""
     return site.module is not None and module.resolve() == site.module.resolve()

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import Distribution, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +69,15 @@ _TREES = {
 
 @cache
 def build() -> Build:
-    """Looks once. Raises importlib.metadata.PackageNotFoundError where the program was copied and not installed."""
-    installed = distribution(DISTRIBUTION)
+    """Looks once. The version is "not installed" where the program was copied and not installed."""
     top = Path(__file__).resolve().parents[1]
     note = _note(top / BUILT)
+    try:
+        installed = distribution(DISTRIBUTION)
+    except PackageNotFoundError:
+        return _without_wheel("not installed", top)
     if note is None:
-        return Build(installed.version, commit_of_checkout(top), None, "checkout" if (top / ".git").exists() else "not told", None, None)
+        return _without_wheel(installed.version, top)
     return Build(
         installed.version,
         note.get("commit"),
@@ -83,6 +86,10 @@ def build() -> Build:
         _wheel_sha256(installed),
         tuple(altered_files(installed)),
     )
+
+
+def _without_wheel(version: str, top: Path) -> Build:
+    return Build(version, commit_of_checkout(top), None, "checkout" if (top / ".git").exists() else "not told", None, None)
 
 
 def _note(path: Path) -> dict[str, Any] | None:

@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
 HERE = Path(__file__).parent
 OURS = "root-ceremony"
 _CARRIED = ("type", "name", "version", "purl", "licenses", "hashes")
@@ -135,11 +138,14 @@ def _dependencies(pinned: Mapping[str, Pin], versions: Mapping[str, str]) -> Ite
 
 
 def main(folder: Path) -> str:
-    """The bill of a folder, as JSON text."""
+    """The bill of a folder, as JSON text, which CycloneDX' own library has found valid. Raises NotAsPinned."""
     pinned, installer = (pins((HERE / f"{name}.txt").read_text(encoding="utf-8")) for name in ("offline", "installer"))
     licences = tomllib.loads((HERE / "licences.toml").read_text(encoding="utf-8"))["medium"]
     made = bill([read_wheel(path) for path in sorted(folder.glob("*.whl"))], pinned, installer, licences)
-    return json.dumps(made, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    text = json.dumps(made, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    if wrong := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
+        sys.exit(f"make_sbom: what the wheels carry makes no valid bill: {wrong}")
+    return text
 
 
 if __name__ == "__main__":

@@ -179,6 +179,8 @@ CODES: dict[str, Code] = {
     "TOKEN-NO-PAD": Code(_TOKEN, "The script says that PINs are typed on the token's own pad, and this token has none.", "Take a token with a pad, or a script whose [activation] is of another kind."),
     "TOKEN-HOLDS-OBJECTS": Code(_TOKEN, "A token that is to be adopted must hold nothing, and it does.", "Take another token, or have its vendor's tools clear it; this tool does not."),
     "ROOT-NOT-ON-TOKEN": Code(_TOKEN, "The token does not hold the key of this root.", "Put in the token that does; compare the serial with the report of the last ceremony."),
+    "EVIDENCE-PRIVATE-KEY": Code(_REFUSED, "The file that came in as evidence holds a private key.", "Find out how a key came there: a log has none. Keep the medium away from other machines."),
+    "MEDIUM-NO-EVIDENCE": Code(_USAGE, "The medium does not bring one log.", "Put the one file into a folder `hsm-log` at the top of the medium, its name in small letters, digits, `.`, `_`, `-`."),
     "BACKUP-NOT-NAMED": Code(_USAGE, "The site file does not name the second token.", "Write its serial into the site file's [tokens] as `backup`; `ceremony tokens` lists the serials. A ceremony that is open keeps the site file that it was begun with: abort it, and begin anew."),
     "BACKUP-IS-PRIMARY": Code(_REFUSED, "The second token is the first.", "Put in the other token, or mend the serials in the site file. Two tokens that tell the same serial can't be told apart: use another one."),
     "BACKUP-OTHER-KEY": Code(_TOKEN, "The second token does not hold the root's key.", "Compare its serial with the record of who copied what. Copy the key onto it with the vendor's tool, and prove it then."),

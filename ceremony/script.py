@@ -28,7 +28,7 @@ from ceremony.pki.profiles import CertificateProfile, ProfileTable, RootTable, i
 from ceremony.pki.reissuing import problems_with_reissues
 from ceremony.pki.revoking import CrlTable, RevokeTable, crl_planned, problem_with_crl, problems_with_revoke
 from ceremony.script_people import Name, Participant, Problem, Table, problems_with_people, roster_of
-from ceremony.steps import NOT_BUILT, AnyStep
+from ceremony.steps import AnyStep
 from ceremony.steps.generate_root import GenerateRoot
 from ceremony.words import sha256_hex
 
@@ -257,9 +257,6 @@ def _step(value: Any, where: str, problems: list[Problem]) -> Any:
         problems.append(Problem(f"{where}.kind", "is missing"))
         return None
     tag = value["kind"]
-    if tag in NOT_BUILT:
-        problems.append(Problem(f"{where}.kind", f"the step kind {tag!r} is not built yet", not_built=True))
-        return None
     if tag not in kinds:
         near = difflib.get_close_matches(tag, kinds, 1)
         problems.append(

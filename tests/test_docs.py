@@ -23,7 +23,6 @@ from ceremony.pki.csr import LARGEST_CSR
 from ceremony.room.verbs import VERBS
 from ceremony.script import LARGEST_SCRIPT, Script
 from ceremony.shipped import names
-from ceremony.steps import NOT_BUILT as STEPS_NOT_BUILT
 from ceremony.steps import AnyStep
 from ceremony.transcript import LARGEST_LINE, LARGEST_TRANSCRIPT, LINE_TYPES
 from hsm.errors import HSM_CODES
@@ -180,11 +179,6 @@ def test_every_step_kind_is_described_with_its_parameters(kind: str) -> None:
     common = {field.encode_name for field in msgspec.structs.fields(model.__mro__[1])}
     for field in msgspec.structs.fields(model):
         assert field.encode_name in common or f"`{field.encode_name}`" in rows[0][0]
-
-
-@pytest.mark.parametrize("kind", STEPS_NOT_BUILT)
-def test_every_step_kind_that_is_not_built_is_named_as_such(kind: str) -> None:
-    assert f"`{kind}`" in section(FORMATS, "Not built: ", "`ceremony check` demands")
 
 
 def tables_of(model: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:

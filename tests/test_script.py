@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from ceremony.activation.roster import example_credential
 from ceremony.errors import ExitCode
 from ceremony.script import LARGEST_SCRIPT, ScriptRefused, certificates_planned, read_script, script_digest
-from ceremony.steps import NOT_BUILT
 from ceremony.words import sha256_hex
 
 FIRST = (Path(__file__).parents[1] / "ceremony-scripts" / "first-ceremony.toml").read_text()
@@ -179,7 +178,6 @@ def test_all_problems_are_told_at_once() -> None:
         ('policy = "private-iot-root"', 'policy = "public-trust"'),
         ('key = "ec:secp384r1"', 'key = "ec:secp384r1"\nalways_authenticate = true'),
         ("[[participants]]", '[tool]\nversion = "1"\n\n[[participants]]'),
-        *((step("attest"), f"{put(kind)}\n\n{step('attest')}") for kind in NOT_BUILT),
     ],
 )  # fmt: skip
 def test_what_is_not_built_is_refused_by_name(before: str, after: str) -> None:

@@ -27,6 +27,7 @@ _PLACES: tuple[tuple[re.Pattern[str], ArtifactKind], ...] = (
     (re.compile(rf"proof-of-possession/{_NAME}/{_NAME}\.cert\.pem"), "proof-certificate"),
     (re.compile(rf"cross/{_NAME}/by-{_NAME}\.cert\.pem"), "cross-certificate"),
     (re.compile(rf"crl/{_NAME}\.crl\.pem"), "crl"),
+    (re.compile(rf"attestation/{_NAME}/{_NAME}"), "vendor-evidence"),
 )
 
 
@@ -110,6 +111,9 @@ def describe_artifact(path: str, octets: bytes) -> Artifact:
     kind, _ = place
     if kind == "crl":
         return _described_crl(path, octets)
+    if kind == "vendor-evidence":
+        # What a vendor's tool wrote has no form that we know: it was searched for private keys, and is told by its digest.
+        return Artifact(path, kind, sha256_hex(octets), len(octets), None, None)
     try:
         certificates = read_certificates(octets)
     except ValueError as why:

@@ -27,8 +27,9 @@ def problems_with_media(subject: Subject) -> Iterator[str]:
             yield f"the medium {medium.serial!r} (line {other.seq}) took a bundle before"
         used.add(medium.serial.casefold())
         yield from _problems_with_look(subject, other, medium.serial)
-    for line, _ in subject.record.results("import-request"):
-        yield from _problems_with_look(subject, line, None)
+    for verb in ("import-request", "import-evidence"):
+        for line, _ in subject.record.results(verb):
+            yield from _problems_with_look(subject, line, None)
 
 
 def _problems_with_look(subject: Subject, line: Line, serial: str | None) -> Iterator[str]:

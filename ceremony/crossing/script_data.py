@@ -50,7 +50,7 @@ class ScriptItem(msgspec.Struct, frozen=True):
 
 class ScriptStep(msgspec.Struct, frozen=True):
     """A step of the script. `facts` and `custody` are those of `record`, `count` and `items` those of `inventory`, `which` that of
-    `change-activation`, `end_of_life` that of `destroy-key`."""
+    `change-activation`, `end_of_life` that of `destroy-key`, `name` and `public` those of `capture-hsm-log`."""
 
     kind: str
     title: str
@@ -62,6 +62,8 @@ class ScriptStep(msgspec.Struct, frozen=True):
     items: tuple[ScriptItem, ...] = ()
     which: str | None = None
     end_of_life: bool = False
+    name: str = ""
+    public: bool = False
 
 
 class ScriptIntermediate(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from ceremony.crossing import checks_of_statements as statements
 from ceremony.crossing.bundle import CAPS, LEDGER, MANIFEST, REPORTS, SCRIPT, TRANSCRIPT, manifest_bytes, manifest_of
 from ceremony.crossing.chain import breaks_between, place_in_chain
 from ceremony.crossing.checks_of_activation import problems_with_activation
+from ceremony.crossing.checks_of_attachments import problems_with_attachments
 from ceremony.crossing.checks_of_backup import problems_with_backup
 from ceremony.crossing.checks_of_crl import problems_with_the_crl
 from ceremony.crossing.checks_of_keys import problems_with_keys
@@ -279,6 +280,7 @@ _CHECKS: tuple[tuple[str, Callable[[Subject], Iterable[str]], str], ...] = (
         "looked at, the root key was as made; destroyed only by two, and when nothing needed it or its end was approved",
     ),
     ("backup", problems_with_backup, "a copy is on another token, the same key, no weaker, and proved by the CRL that it signed"),
+    ("attachments", problems_with_attachments, "logs that came in were read by two, and are here where the script makes them public"),
     ("ledger", _problems_with_ledger, "made again from the record, the same"),
     ("rehearsal", record.problems_with_rehearsal, "said the same everywhere"),
 )

@@ -114,6 +114,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]] = {
     "sign": _signed,
     "sign-statement": lambda value, args: f"{args.get('name')} signed with a credential of their own",
     "write-artifact": lambda value, args: f"Written: {value.get('path')}",
+    "import-evidence": lambda value, args: f"Log {value.get('file')} came in, {value.get('size')} bytes",
     "import-request": lambda value, args: f"{len(value.get('requests') or ())} requests came in",
     "make-bundle": lambda value, args: f"Bundle {value.get('bundle')} made, {value.get('files')} files",
     "copy-out": lambda value, args: f"Copied to the medium, {value.get('files')} files" + ", read back" * bool(value.get("read_back")),

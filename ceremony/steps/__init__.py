@@ -2,6 +2,7 @@
 
 from ceremony.steps.adopt_token import AdoptToken
 from ceremony.steps.attest import Attest
+from ceremony.steps.capture_hsm_log import CaptureHsmLog
 from ceremony.steps.certify_root import CertifyRoot
 from ceremony.steps.change_activation import ChangeActivation
 from ceremony.steps.check_clock import CheckClock
@@ -45,6 +46,7 @@ AnyStep = (
     | ReportLoss
     | DestroyKey
     | WipeToken
+    | CaptureHsmLog
     | ImportRequest
     | ProvePossession
     | SignIntermediates
@@ -53,6 +55,3 @@ AnyStep = (
     | Crossing
     | Close
 )
-
-NOT_BUILT = ("capture-hsm-log",)
-"""Kinds of the design that this version does not have yet; a script that names one is refused (exit 7)."""

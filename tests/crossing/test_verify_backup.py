@@ -60,6 +60,14 @@ def _not_logged_in(ceremony: HeldCeremony) -> None:
     ceremony.lines = [line for line in ceremony.lines if line["step"] != step or line["data"].get("verb") != "login"]
 
 
+def _logged_in_to_the_first_token(ceremony: HeldCeremony) -> None:
+    (over,) = [line for line in ceremony.lines if line["type"] == "intent" and line["data"].get("verb") == "take-token"]
+    logins = [line for line in ceremony.lines if line["step"] == over["step"] and line["data"].get("verb") == "login"]
+    ceremony.lines = [line for line in ceremony.lines if line not in logins]
+    place = ceremony.lines.index(over)
+    ceremony.lines[place:place] = logins
+
+
 def _signed_before_the_look(ceremony: HeldCeremony) -> None:
     (look,) = [line for line in ceremony.lines if line["type"] == "result" and line["data"].get("verb") == "look-at-copy"]
     ceremony.lines.remove(look)
@@ -82,6 +90,7 @@ FORGED: dict[str, tuple[Callable[[HeldCeremony], None], str, str]] = {
     "one confirms": (drop("confirmed", key="copy/witness-1"), "backup", "no two people typed"),
     "signed before": (_signed_before_the_look, "backup", "the copy is not proved"),
     "gone back before": (_back_before_the_signature, "backup", "the copy is not proved"),
+    "logged in to the first": (_logged_in_to_the_first_token, "activation", "without a login before"),
     "no login": (_not_logged_in, "activation", "without a login before"),
 }
 

@@ -88,7 +88,8 @@ def module_info(software: bool) -> ModuleInfo:
 
 
 class MemoryToken:
-    def __init__(self, store: Store, changed: Callable[[str], None], faults: Faults) -> None:
+    def __init__(self, store: Store, changed: Callable[[str], None], faults: Faults, software: bool = False) -> None:
+        self.software = software
         self.store, self._changed, self._faults = store, changed, faults
         self.is_open = False
 
@@ -118,7 +119,7 @@ class MemoryToken:
             pin_alphabet="alphanumeric",
             locks_after=3,
             protected_path=store.pad,
-            software=False,
+            software=self.software,
             profile="memory",
         )
 
@@ -277,7 +278,7 @@ class MemoryToken:
 class MemoryModule:
     def __init__(self, stores: Sequence[Store], changed: Callable[[str], None], faults: Faults, software: bool) -> None:
         self.info = module_info(software)
-        self._tokens = [MemoryToken(store, changed, faults) for store in stores]
+        self._tokens = [MemoryToken(store, changed, faults, software) for store in stores]
         self.closed = False
 
     def tokens(self) -> list[TokenInfo]:

@@ -72,9 +72,15 @@ def past_script(script: bytes, model: Script) -> bytes:
     """A script that makes the root which a later script starts from, by the same people on a blank token."""
     document: dict[str, Any] = tomllib.loads(script.decode())
     profiles = document.pop("profiles", {})
-    for table in ("previous", "intermediates", "proofs", "crl", "revoke", "crossing"):
+    for table in ("previous", "intermediates", "proofs", "crl", "revoke", "crossing", "roll_over"):
         document.pop(table, None)
     document["activation"] = activation_of_past(model.activation)
+    if (old := model.roll_over) is not None:
+        # The made-up past is of the old root, and none of its intermediates outlives it.
+        named = {"label": old.label, "subject": old.subject, "not_after": old.not_after, "path_length": old.path_length}
+        document["root"] = {**document["root"], **named}
+        ends = {name: min(table.not_after, old.not_after) for name, table in model.profiles.items()}
+        profiles = {name: {**table, "not_after": ends[name]} for name, table in profiles.items()}
     actor = next(participant.id for participant in model.participants if participant.role == "administrator")
     others = [participant for participant in model.participants if participant.role not in ("administrator", "observer")]
     confirm = next((other.id for other in others if other.role in WITNESSING), others[0].id)
@@ -96,7 +102,7 @@ def past_script(script: bytes, model: Script) -> bytes:
     kinds = ["roll-call", "check-clock", "check-machine", "initialise-token", "unlock", "generate-root", "unlock", "certify-root"]
     if certified := certified_in_past(model):
         # What the script revokes or re-issues must have been certified; its serial is one of the real root's, so a stand-in has a name.
-        document["profiles"] = {**profiles, _REVOKED: {"not_after": model.root.not_after, "subject": "CN=*"}}
+        document["profiles"] = {**profiles, _REVOKED: {"not_after": (model.roll_over or model.root).not_after, "subject": "CN=*"}}
         document["intermediates"] = [{"name": name, "profile": profile} for name, profile in certified.items()]
         kinds += ["import-request", "unlock", "sign-intermediates"]
     if _loses_a_token(model):

@@ -27,6 +27,7 @@ from ceremony.pki.names import parse_name, shown_text
 from ceremony.pki.profiles import CertificateProfile, ProfileTable, RootTable, intermediate_profile, proof_profile, root_profile
 from ceremony.pki.reissuing import problems_with_reissues
 from ceremony.pki.revoking import CrlTable, RevokeTable, crl_planned, problem_with_crl, problems_with_revoke
+from ceremony.pki.roll_over import RollOverTable, cross_planned, problems_with_roll_over
 from ceremony.script_people import Name, Participant, Problem, Table, problems_with_people, roster_of
 from ceremony.steps import AnyStep
 from ceremony.steps.generate_root import GenerateRoot
@@ -111,14 +112,15 @@ class Script(Table, frozen=True):
     proofs: tuple[Proof, ...] = ()
     crl: CrlTable | None = None
     revoke: tuple[RevokeTable, ...] = ()
+    roll_over: RollOverTable | None = None
     world: Start = Start()
     crossing: Crossing = Crossing()
     previous: PreviousTable | None = None
 
     @property
-    def taken_up(self) -> RootTable | None:
-        """The root of an earlier ceremony that this one takes up; None where it makes one."""
-        return self.root if self.world.root == "present" else None
+    def taken_up(self) -> RootTable | RollOverTable | None:
+        """The root of an earlier ceremony that this one takes up, in a roll-over the old one; None where it takes up none."""
+        return self.roll_over or (self.root if self.world.root == "present" else None)
 
     def person(self, id: str) -> Person:
         """The participant of this id as the script names them."""
@@ -198,6 +200,8 @@ def problems_with(script: Script) -> Iterator[Problem]:
     yield from (Problem(*found) for found in problems_with_device_registry(script))
     yield from (Problem(*found) for found in problems_with_revoke(script.revoke, script.crl, script.world.root, script.window.last))
     yield from (Problem(*found) for found in problems_with_reissues(script.intermediates, script.revoke, script.world.root))
+    days, start = (script.window.first, script.window.last), script.world.root
+    yield from (Problem(*found) for found in problems_with_roll_over(script.roll_over, script.root, *days, script.revoke, start))
     kinds = {step.__struct_config__.tag for step in script.steps}
     yield from (Problem(*found) for found in problems_with_previous(script.previous, "use-root" in kinds))
     for number, what in impossible_steps(script):
@@ -333,7 +337,8 @@ def certificates_planned(script: Script) -> list[tuple[str, tuple[str, ...]]]:
     """What would be signed on the first day of the window: a title and decoded lines for each certificate and the CRL."""
     day = script.window.first
     root = root_profile(script.root, day, rehearsal=False)
-    planned = [] if script.world.root == "present" else [(f"root {script.root.label}", root.lines())]
+    planned = [] if script.world.root == "present" and not script.roll_over else [(f"root {script.root.label}", root.lines())]
+    planned += cross_planned(script.roll_over, script.root, root, day)
     for proof in script.proofs:
         planned.append((f"proof of possession to {proof.service}", proof_profile("VERIFICATION-CODE-FROM-THE-SERVICE", root, day).lines()))
     for entry in script.intermediates:

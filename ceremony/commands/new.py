@@ -79,8 +79,11 @@ def _asked(document: Any) -> None:
     window["to"] = _ask("Last day", max(window["to"], window["from"]).isoformat(), _day_from(window["from"]))
     root = document["root"]
     root["subject"] = _ask("Subject of the root", root["subject"], _a_subject)
-    root["label"] = _ask("Label of the root key and file (small letters, digits, . _ -)", _label_of(root["subject"]), _a_name)
+    usual = root["label"] if "roll_over" in document else _label_of(root["subject"])
+    root["label"] = _ask("Label of the root key and file (small letters, digits, . _ -)", usual, _a_name)
     root["not_after"] = _ask("Last moment of the root (YYYY-MM-DD, 00:00 UTC)", root["not_after"].date().isoformat(), _an_end(window["to"]))
+    if "roll_over" in document:
+        _asked_of_the_old_root(document["roll_over"], root, window["to"])
     for table in document.get("profiles", {}).values():
         table["subject"] = _ask("Subjects that intermediates may have (* for any value)", table["subject"], _a_pattern)
         latest = min(table["not_after"].date(), root["not_after"].date()).isoformat()
@@ -89,9 +92,13 @@ def _asked(document: Any) -> None:
         first = document["intermediates"][0]
         names = _ask("Names of the intermediates, with commas", ", ".join(entry["name"] for entry in document["intermediates"]), _names)
         entries = [{"name": name, "profile": first["profile"]} for name in names]
+        before = {entry["name"]: entry for entry in document["intermediates"]}
+        renewed = any("reissue" not in entry for entry in before.values())
         for entry in entries if "reissue" in first else ():
             question = f"Serial of the certificate that is issued anew as {entry['name']}, from the ledger (40 hex digits)"
-            entry["reissue"] = _ask(question, first["reissue"], _a_serial)
+            usual = before.get(entry["name"], {} if renewed else first).get("reissue", "-")
+            serial = _ask(question + ", or - for a new key" * renewed, usual, _a_serial_or_none if renewed else _a_serial)
+            entry |= {"reissue": serial} if serial else {}
         document["intermediates"] = _tables(entries)
     if "proofs" in document:
         services = _ask(
@@ -176,6 +183,20 @@ def _a_serial(text: str) -> str:
     if not _SERIAL.fullmatch(text):
         raise ValueError("40 hex digits, in small letters.")
     return text
+
+
+def _a_serial_or_none(text: str) -> str:
+    return "" if text == "-" else _a_serial(text)
+
+
+def _asked_of_the_old_root(table: Any, root: Any, last_day: dt.date) -> None:
+    """What `[roll_over]` says: copied from the old root's certificate, but for the overlap."""
+    table["label"] = _ask("Label of the old root", table["label"], _a_name)
+    table["subject"] = _ask("Subject of the old root", root["subject"], _a_subject)
+    ends = _ask("Last moment of the old root (YYYY-MM-DD)", table["not_after"].date().isoformat(), _an_end(last_day, root["not_after"]))
+    table["not_after"] = ends
+    usual = min(table["overlap_until"].date(), ends.date()).isoformat()
+    table["overlap_until"] = _ask("Until when both roots hold side by side (YYYY-MM-DD)", usual, _an_end(last_day, ends))
 
 
 def _names(text: str) -> list[str]:

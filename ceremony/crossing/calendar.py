@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ceremony.crossing.duties import Duties, Duty
 from ceremony.words import sha256_hex
 
-_REMINDERS = {"azure": (30, 7), "intermediate": (180, 30), "root": (730, 365)}
+_REMINDERS = {"azure": (30, 7), "intermediate": (180, 30), "root": (730, 365), "cross": (365, 90)}
 """Days before; 90 and 30 for what is not named."""
 _LONGEST_LINE = 75
 """Octets of a line without its end (RFC 5545 section 3.1)."""
@@ -47,6 +47,7 @@ _SUMMARY = {
     "crl": "last day of the CRL",
     "intermediate": "last day of the intermediate {}",
     "root": "last day of the root {}",
+    "cross": "last day of the cross-certificate {}",
     "azure": "last day at Azure of {}",
     "backup": "last day to prove the backup of {}",
 }

@@ -50,9 +50,18 @@ def problems_with_artifacts(subject: Subject) -> Iterator[str]:
                 yield f"{entry.artifact.path} is not what line {signature.line.seq} and its result signed"
             if asked.purpose != _PURPOSE[entry.artifact.kind] or asked.subject != name_text(entry.certificate.subject):
                 yield f"{entry.artifact.path} has another purpose or subject than line {signature.line.seq}"
+            if asked.public_key and not _signed_with(asked.public_key, entry):
+                yield f"{entry.artifact.path} was not signed with the key that line {signature.line.seq} names"
     for signature in signatures.values():
         if signature.is_made:
             yield f"the signature of {signature.name} (line {signature.line.seq}) has no certificate here"
+
+
+def _signed_with(public_key: str, entry: CertificateFile) -> bool:
+    try:
+        return signature_holds(bytes.fromhex(public_key), entry.certificate.tbs_certificate_bytes, entry.certificate.signature)
+    except ValueError:
+        return False
 
 
 def problems_with_root(subject: Subject) -> Iterator[str]:
@@ -92,7 +101,11 @@ def _problems_with_name_taken(subject: Subject, root: CertificateFile) -> Iterat
     named = name_text(root.certificate.subject)
     if any(earlier.label == _name(root) for earlier in roots_in(subject.earlier)):
         yield f"{root.artifact.path}: an earlier root of the chain has that label"
-    if any(entry.purpose == "root" and entry.subject == named for ceremony in subject.earlier for entry in ceremony.entries):
+    table = subject.script.roll_over
+    old = subject.roots.get(table.label) if table else None
+    taken_over = old is not None and name_text(old.certificate.subject) == named
+    before = {entry.subject for ceremony in subject.earlier for entry in ceremony.entries if entry.purpose == "root"}
+    if not taken_over and named in before:
         yield f"{root.artifact.path}: an earlier root of the chain has that subject"
 
 
@@ -137,9 +150,11 @@ def _problems_with_keys_before(subject: Subject) -> Iterator[str]:
     certified = certified_in(subject.earlier)
     if not made_here or not certified:
         return
-    tables, root = subject.script.revoke, subject.root_fingerprint or ""
+    tables, table = subject.script.revoke, subject.script.roll_over
+    old = subject.roots.get(table.label) if table else None
+    roots = [subject.root_fingerprint or "", *([sha256_hex(old.der)] if old else [])]
     try:
-        allowed = reissues(subject.script.intermediates, tables, certified, root, rehearsal=subject.record.opened.rehearsal)
+        allowed = reissues(subject.script.intermediates, tables, certified, roots, rehearsal=subject.record.opened.rehearsal)
     except CeremonyError as refused:
         yield f"{refused.code}: {refused.what}"
         return

@@ -30,14 +30,15 @@ DEVICE_LIFE_DAYS = 365
 MOST_DEVICE_LIFE_DAYS = 36500
 
 _GENERATION = re.compile(r"\.[0-9]+\Z")
-DutyKind = Literal["ceremony", "crl", "intermediate", "root", "azure", "backup"]
+DutyKind = Literal["ceremony", "crl", "intermediate", "root", "cross", "azure", "backup"]
 
 
 class Duty(msgspec.Struct, frozen=True):
     """Something to be done by a day (YYYY-MM-DD, UTC, the last one in time). `text` may be shown.
 
     `key` is the same in every bundle of a root that tells of this duty. Kinds: `ceremony`, the next one; `crl`, the root's CRL ends;
-    `intermediate` and `root`, a certificate ends; `azure`, something at Azure does; `backup`, the copy or the twin that the script plans.
+    `intermediate`, `root` and `cross`, a certificate ends; `azure`, something at Azure does; `backup`, the copy or the twin that the
+    script plans.
     """
 
     kind: DutyKind
@@ -122,6 +123,9 @@ def _duties(subject: Subject, ledger: Sequence[LedgerOfCeremony], device_life: i
         else:
             text = "The intermediate ends: no certificate under it lets a device in any longer; its enrollment group can be retired."
         yield Duty("azure" if at_azure else "intermediate", _last_day(_end(entry)), name, shown_text(text), f"intermediate {entry.serial}")
+    for entry in (entry for entry in alive if entry.purpose == "cross"):
+        text = "The overlap of a roll-over ends: whoever trusts one root alone no longer reaches the other by this certificate."
+        yield Duty("cross", _last_day(_end(entry)), _name(entry), text, f"cross {entry.serial}")
     for entry in proofs:
         name = _name(entry).split("/")[0]
         text = "The proof of possession ends: `ceremony online apply` takes it to the service before, unless the root is verified already."

@@ -12,6 +12,7 @@ from ceremony.pki.lost_ledger import PreviousTable
 from ceremony.pki.names import shown_text
 from ceremony.pki.profiles import ProfileTable, RootTable
 from ceremony.pki.revoking import CrlTable, RevokeTable
+from ceremony.pki.roll_over import RollOverTable
 
 
 class ScriptSigner(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +113,7 @@ class ScriptAsData(msgspec.Struct, frozen=True):
     previous: PreviousTable | None = None
     crl: CrlTable | None = None
     revoke: tuple[RevokeTable, ...] = ()
+    roll_over: RollOverTable | None = None
 
 
 def read_script(octets: bytes) -> ScriptAsData:

@@ -24,6 +24,7 @@ from ceremony.crossing.checks_of_activation import problems_with_activation
 from ceremony.crossing.checks_of_attachments import problems_with_attachments
 from ceremony.crossing.checks_of_backup import problems_with_backup
 from ceremony.crossing.checks_of_crl import problems_with_the_crl
+from ceremony.crossing.checks_of_cross import problems_with_cross_certificates
 from ceremony.crossing.checks_of_keys import problems_with_keys
 from ceremony.crossing.files import SUMS, problems_with_sums, read_tree
 from ceremony.crossing.ledger import ledger_of, read_ledger, without_last
@@ -273,6 +274,11 @@ _CHECKS: tuple[tuple[str, Callable[[Subject], Iterable[str]], str], ...] = (
     ("root-certificate", certificates.problems_with_root, "self-signed, by the script's profile"),
     ("intermediates", certificates.problems_with_intermediates, "signed by the root, by the script's profile, on the CSR's key"),
     ("proofs", certificates.problems_with_proofs, "signed by the root itself, on the code that came in"),
+    (
+        "cross-certificates",
+        problems_with_cross_certificates,
+        "of each root's key by the other, as the script's roll-over says, and none lost; no intermediate is forgotten",
+    ),
     ("crl", problems_with_the_crl, "its number goes up, no entry is lost, and each new one is the script's or a signature given up"),
     (
         "keys",

@@ -11,6 +11,8 @@ from ceremony.engine.step import Step, World
 
 def beginning(script: Any) -> World:
     """The world that the script says it starts from."""
+    if script.roll_over:
+        return World(token=script.world.token, root="absent", old_root="present")
     return World(token=script.world.token, root=script.world.root)
 
 
@@ -39,3 +41,5 @@ def impossible_steps(script: Any) -> Iterator[tuple[int, str]]:
         yield len(script.steps), f"no step proves possession to {service!r}"
     if (script.crl or script.revoke) and not world.crl:
         yield len(script.steps), "no step issues the CRL that [crl] and [[revoke]] speak of"
+    if script.roll_over and not world.cross:
+        yield len(script.steps), "no step cross-certify has the roots of [roll_over] and [root] certify each other"

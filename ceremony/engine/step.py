@@ -207,7 +207,8 @@ class PinInForce(HeldPin, frozen=True, kw_only=True):
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """What is true between two steps, as `ceremony check` models it. Facts first, then resources.
 
-    A root that is `present` is one of an earlier ceremony, not taken up yet by `use-root`. `changed_pins` ("user", "so") are
+    A root that is `present` is one of an earlier ceremony, not taken up yet by `use-root`. In a roll-over that is `old_root`, and `root`
+    the new one; `cross`: they have certified each other. `changed_pins` ("user", "so") are
     those that a change-activation has changed. Resources (unlocked, machine_checked, clock_checked, roll_called) are gone after
     a pause. `taken_out` are things out of their place of keeping, `counted_in` what was counted in and not out, both by name;
     `filmed`: a camera runs.
@@ -216,6 +217,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     token: Literal["blank", "ready", "wiped"] = "blank"
     changed_pins: frozenset[str] = frozenset()
     root: Literal["absent", "present", "generated", "certified", "destroyed"] = "absent"
+    old_root: Literal["none", "present", "taken-up"] = "none"
+    cross: bool = False
     requests: bool = False
     proofs: frozenset[str] = frozenset()
     intermediates: frozenset[str] = frozenset()

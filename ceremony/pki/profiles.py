@@ -20,7 +20,7 @@ from ceremony.pki.names import is_rehearsal_name, name_text, parse_name, rehears
 
 KeyName = Literal["ec:secp256r1", "ec:secp384r1", "ec:secp521r1", "rsa:3072", "rsa:4096"]
 ExtendedKeyUsageName = Literal["clientAuth", "serverAuth", "codeSigning", "emailProtection", "timeStamping"]
-Purpose = Literal["root", "intermediate", "proof", "device"]
+Purpose = Literal["root", "intermediate", "proof", "cross", "device"]
 
 ALL_KEYS: tuple[KeyName, ...] = ("ec:secp256r1", "ec:secp384r1", "ec:secp521r1", "rsa:3072", "rsa:4096")
 EXTENDED_KEY_USAGES: dict[str, x509.ObjectIdentifier] = {

@@ -1,6 +1,8 @@
-"""Which certificate an intermediate of the script re-issues: the same key, the same name, under the same root, dates and serial anew."""
+"""Which certificate an intermediate of the script re-issues: the same key, the same name, under the same root or, in a roll-over, the
+new one; dates and serial anew.
+"""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ceremony.errors import CeremonyError
@@ -40,24 +42,25 @@ def problems_with_reissues(entries: Sequence[Reissuing], tables: Sequence[Revoke
 
 
 def reissues(
-    entries: Iterable[Reissuing], tables: Sequence[RevokeTable], certified: Sequence[Certified], root: str, *, rehearsal: bool
+    entries: Iterable[Reissuing], tables: Sequence[RevokeTable], certified: Sequence[Certified], roots: Collection[str], *, rehearsal: bool
 ) -> dict[str, Certified]:
-    """What is re-issued, by the name of the intermediate. `root` is SHA-256 (hex) of the certificate of the root that signs.
+    """What is re-issued, by the name of the intermediate. `roots` are SHA-256 (hex) of the certificates of the root that signs, and in a
+    roll-over of the old one.
 
     In a rehearsal the made-up past holds one of the same name in place of the serial, which is one of the real root's.
-    Raises CeremonyError REISSUE-UNKNOWN for what this root never signed, REISSUE-PURPOSE for what is no intermediate,
+    Raises CeremonyError REISSUE-UNKNOWN for what these roots never signed, REISSUE-PURPOSE for what is no intermediate,
     REISSUE-REVOKED when that certificate is revoked, or by this script will be, or another of its key is for more than being superseded.
     """
-    return {entry.name: _certified_before(entry, tables, certified, root, rehearsal) for entry in entries if entry.reissue}
+    return {entry.name: _certified_before(entry, tables, certified, roots, rehearsal) for entry in entries if entry.reissue}
 
 
 def _certified_before(
-    entry: Reissuing, tables: Sequence[RevokeTable], certified: Sequence[Certified], root: str, rehearsal: bool
+    entry: Reissuing, tables: Sequence[RevokeTable], certified: Sequence[Certified], roots: Collection[str], rehearsal: bool
 ) -> Certified:
     named = (found for found in certified if (found.name == entry.name if rehearsal else found.serial == entry.reissue))
     found = next(named, None)
     start = f"{shown_text(entry.name)} is to re-issue the certificate with the serial {entry.reissue}"
-    if found is None or found.root != root:
+    if found is None or found.root not in roots:
         raise CeremonyError("REISSUE-UNKNOWN", f"{start}, and the ledger holds none such under this root.", state=_STATE)
     if found.purpose != "intermediate":
         raise CeremonyError("REISSUE-PURPOSE", f"{start}, which is no intermediate: its purpose is {found.purpose}.", state=_STATE)

@@ -9,6 +9,7 @@ from ceremony.steps.check_clock import CheckClock
 from ceremony.steps.check_machine import CheckMachine
 from ceremony.steps.check_token import CheckToken
 from ceremony.steps.close import Close
+from ceremony.steps.cross_certify import CrossCertify
 from ceremony.steps.crossing import Crossing
 from ceremony.steps.destroy_key import DestroyKey
 from ceremony.steps.generate_root import GenerateRoot
@@ -41,6 +42,7 @@ AnyStep = (
     | Lock
     | GenerateRoot
     | CertifyRoot
+    | CrossCertify
     | UseRoot
     | CheckToken
     | ReportLoss

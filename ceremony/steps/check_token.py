@@ -26,7 +26,9 @@ class CheckToken(Step, frozen=True, tag="check-token"):
 
     def requires(self, world: World, script: Any) -> Iterable[str]:
         """A root of an earlier ceremony, taken up; an open token; a checked machine."""
-        if script.world.root != "present":
+        if script.roll_over is not None:
+            yield "the token is checked in a ceremony of its own, not in a roll-over"
+        elif script.world.root != "present":
             yield "the root is made in this ceremony, where its attributes are read anyway; this is for a later one"
         elif world.root == "present":
             yield "the root of the last bundle is not taken up yet: use-root must come before"

@@ -30,7 +30,9 @@ class DestroyKey(Step, frozen=True, tag="destroy-key"):
 
     def requires(self, world: World, script: Any) -> Iterable[str]:
         """A root that was taken up, with nothing left to sign; an open token; a checked machine."""
-        if script.world.root != "present":
+        if script.roll_over is not None:
+            yield "a key is destroyed in a ceremony of its own, not in a roll-over"
+        elif script.world.root != "present":
             yield "a key that is made in this ceremony is not destroyed in it: abort, and what was made is known to the record"
         elif world.root == "present":
             yield "the root of the last bundle is not taken up yet: use-root must come before"

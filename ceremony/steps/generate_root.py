@@ -24,6 +24,8 @@ class GenerateRoot(Step, frozen=True, tag="generate-root"):
         """An open token without a root, a checked machine."""
         if world.root != "absent":
             yield "there is a root key already"
+        if world.old_root == "present":
+            yield "the old root is not taken up yet: use-root must come before"
         yield from root_use_requires(world)
 
     def leads_to(self, world: World, script: object) -> World:
@@ -40,7 +42,7 @@ class GenerateRoot(Step, frozen=True, tag="generate-root"):
         taken_over: dict[str, Any] = {}
         if not is_taken_over(known):
             previous = yield Act(key="previous", verb="read-previous", args={})
-            _refuse_a_name_taken(known, previous)
+            refuse_a_name_taken(known, previous)
             yield from carried_on(previous)
             taken_over = of_the_ledger(previous)
         yield from machine_is_fit("machine", known, self.actor, confirmer)
@@ -87,11 +89,14 @@ class GenerateRoot(Step, frozen=True, tag="generate-root"):
         }
 
 
-def _refuse_a_name_taken(known: Known, previous: dict[str, Any]) -> None:
-    """The roots of a chain are told apart by label and subject, also when one is long gone."""
+def refuse_a_name_taken(known: Known, previous: dict[str, Any], but: str | None = None) -> None:
+    """The roots of a chain are told apart by label and subject, also when one is long gone; `but` is a subject that may be taken over.
+
+    Raises CeremonyError ROOT-NAME-TAKEN.
+    """
     subject = name_text(root_profile(known.script.root, known.script.window.last, known.rehearsal).subject)
     label = known.script.root.label
-    if label in previous["root_labels"] or subject in previous["root_subjects"]:
+    if label in previous["root_labels"] or subject in {*previous["root_subjects"]} - {but}:
         what = f"A root of this chain has the label {label} or the subject {shown_text(subject)} already."
         raise CeremonyError("ROOT-NAME-TAKEN", what, state="Nothing was made.")
 

@@ -10,5 +10,5 @@ from ceremony.pki.revoking import Certified
 def reissued_by(known: Known) -> dict[str, Certified]:
     """What is re-issued, by the name of the intermediate (see pki.reissuing.reissues, and what it raises)."""
     certified = [msgspec.convert(entry, Certified) for entry in known.products.get("certified", [])]
-    root = known.products["root_certificate_sha256"]
-    return reissues(known.script.intermediates, known.script.revoke, certified, root, rehearsal=known.rehearsal)
+    roots = [known.products[name] for name in ("root_certificate_sha256", "old_root_certificate_sha256") if name in known.products]
+    return reissues(known.script.intermediates, known.script.revoke, certified, roots, rehearsal=known.rehearsal)

@@ -23,6 +23,8 @@ def sealing_requires(world: World) -> Iterable[str]:
         yield "no roll-call since the start of the session: nobody could sign off"
     if world.root == "generated":
         yield "the root key has no certificate yet"
+    if world.root == "absent" and world.old_root != "none":
+        yield "the new root is not made yet: a bundle of the roll-over is of the new root"
     if not world.unsealed:
         yield "nothing was made since the last export"
     if world.taken_out:

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from ceremony.engine.machine_check import machine_is_fit
 from ceremony.engine.step import Act, Known, Request
@@ -24,7 +24,8 @@ class ToSign:
     """A certificate or CRL to be made: a name for its files, what it is for, the draft, and the last of its kind (DER) if there was one.
 
     A CRL has no serial; its number takes that place. `told` is shown with it, a line each. `reissues` is the certificate that it
-    re-issues: then that one stands for the last of its kind, by its fields in the ledger where its bytes are not at hand.
+    re-issues: then that one stands for the last of its kind, by its fields in the ledger where its bytes are not at hand. `signer` says
+    which key signs: the products of that name have its id, label and public key.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ToSign:
     last_of_kind: bytes | None = None
     told: tuple[str, ...] = ()
     reissues: Certified | None = None
+    signer: Literal["root", "old_root"] = "root"
 
     @property
     def crl_number(self) -> int | None:
@@ -43,7 +45,7 @@ class ToSign:
     @property
     def kind(self) -> str:
         """What it is, in words."""
-        return "CRL" if self.purpose == "crl" else f"{self.purpose} certificate"
+        return {"crl": "CRL", "cross": "cross-certificate"}.get(self.purpose, f"{self.purpose} certificate")
 
     @property
     def stored(self) -> str:
@@ -88,8 +90,8 @@ def signed(known: Known, key: str, batch: Sequence[ToSign], actor: str, confirme
     certificates: dict[str, bytes] = {}
     for item in batch:
         args = {
-            "key_id": known.products["root_key_id"],
-            "key_label": known.products["root_key_label"],
+            "key_id": known.products[f"{item.signer}_key_id"],
+            "key_label": known.products[f"{item.signer}_key_label"],
             "algorithm": item.draft.algorithm,
             "to_be_signed": item.stored,
             "sha256": item.draft.sha256,
@@ -97,7 +99,7 @@ def signed(known: Known, key: str, batch: Sequence[ToSign], actor: str, confirme
             "subject": item.draft.subject,
             "purpose": item.purpose,
             **({} if item.crl_number is None else {"crl_number": item.crl_number}),
-            "public_key": known.products["root_public_key"],
+            "public_key": known.products[f"{item.signer}_public_key"],
         }
         made = yield Act(
             key=f"{key}/sign/{item.name}",

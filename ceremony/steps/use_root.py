@@ -1,5 +1,6 @@
 """use-root: a later ceremony takes up the root of the last bundle, and finds its key on the token."""
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,8 +11,12 @@ from ceremony.engine.step import Act, Ask, Known, Run, Step, World
 from ceremony.errors import CeremonyError
 from ceremony.pki.crl import crl_pem
 from ceremony.pki.lost_ledger import LEDGER_LOST, LostLedger
-from ceremony.pki.names import shown_text
+from ceremony.pki.names import name_text, shown_text
+from ceremony.pki.profiles import issuer_of
+from ceremony.pki.revoking import Certified
+from ceremony.pki.roll_over import refuse_holes, refuse_other_root
 from ceremony.steps.carrying_on import carried_on, of_the_ledger
+from ceremony.steps.generate_root import refuse_a_name_taken
 from ceremony.steps.report_loss import tokens_lost_here
 from ceremony.steps.token import token_text
 from ceremony.words import words_of
@@ -27,7 +32,7 @@ class UseRoot(Step, frozen=True, tag="use-root"):
 
     def requires(self, world: World, script: object) -> Iterable[str]:
         """A script that begins with a root, and an open token."""
-        if world.root != "present":
+        if "present" not in (world.root, world.old_root):
             yield 'there is no root to take up: the script must say [world] root = "present" and name the last bundle in [previous], once'
         if not world.roll_called:
             yield "no roll-call since the start of the session"
@@ -36,12 +41,15 @@ class UseRoot(Step, frozen=True, tag="use-root"):
 
     def leads_to(self, world: World, script: object) -> World:
         """The root is taken up; the login ended with the step."""
+        if world.old_root == "present":
+            return msgspec.structs.replace(world, old_root="taken-up", unlocked=False)
         return msgspec.structs.replace(world, root="certified", unlocked=False, unsealed=True)
 
     def run(self, known: Known) -> Run:
         """Reads the last bundle (verified when the ceremony was opened), finds the key, has the root confirmed.
 
-        Where the ledger was lost, two people bear that first, with a reason and their own credentials (design, rule 10).
+        Where the ledger was lost, two people bear that first, with a reason and their own credentials (design, rule 10). In a roll-over
+        it is the old root. Raises CeremonyError ROLL-OVER-DIFFERS, ROLL-OVER-HOLE, ROOT-NAME-TAKEN.
         """
         lost = (known.opened.get("previous") or {}).get("lost")
         left_out, is_hole = 0, False
@@ -51,7 +59,10 @@ class UseRoot(Step, frozen=True, tag="use-root"):
             people = (self.actor, self.confirm[0])
             yield from overridden("lost", known, LEDGER_LOST, "Why does the ceremony go on all the same?", told.lines(), people)
         wanted = {"intermediates": True} if any(entry.reissue for entry in known.script.intermediates) else {}
-        previous = yield Act(key="previous", verb="read-previous", args={"label": known.script.root.label, **wanted})
+        previous = yield Act(key="previous", verb="read-previous", args={"label": known.script.taken_up.label, **wanted})
+        rolls_over = known.script.roll_over is not None
+        if rolls_over:
+            _refuse_a_roll_over_that_leaves_a_hole(known, previous)
         key = yield Act(
             key="find",
             verb="find-root",
@@ -74,10 +85,22 @@ class UseRoot(Step, frozen=True, tag="use-root"):
         yield Act(key="write", verb="write-artifact", args=args)
         last = previous["last_crl"]
         # Each bundle holds the newest CRL: it is carried on, unless this ceremony makes the next one.
-        if last and not known.script.crl:
+        if last and (rolls_over or not known.script.crl):
             args = {"path": previous["crl_path"], "kind": "crl", "pem": crl_pem(bytes.fromhex(last))}
             yield Act(key="write/crl", verb="write-artifact", args=args)
         yield from carried_on(previous)
+        if rolls_over:
+            return {
+                **of_the_ledger(previous, left_out, is_hole=is_hole),
+                "old_root_public_key": previous["root_public_key"],
+                "old_root_key_id": key["key_id"],
+                "root_token": key["token"]["serial"],
+                "tokens_lost_before": previous["tokens_lost"],
+                "old_root_key_label": key["label"],
+                "old_root_certificate": previous["root_certificate"],
+                "old_root_certificate_sha256": digest,
+                **({"intermediates_before": previous["intermediates"]} if wanted else {}),
+            }
         return {
             **of_the_ledger(previous, left_out, is_hole=is_hole),
             "root_public_key": previous["root_public_key"],
@@ -102,3 +125,14 @@ def _refuse_a_lost_token(known: Known, previous: dict[str, Any], serial: str) ->
     if serial in previous["tokens_lost"] or serial in tokens_lost_here(known):
         what = f"The token {shown_text(serial)} was reported as lost: it is not used any more, wherever it was."
         raise CeremonyError("TOKEN-WAS-LOST", what, state="Nothing was signed.")
+
+
+def _refuse_a_roll_over_that_leaves_a_hole(known: Known, previous: dict[str, Any]) -> None:
+    """Before anything is made: the old root is the approved one, the new one's name is free, and no intermediate is forgotten."""
+    table, rehearsal = known.script.roll_over, known.rehearsal
+    old_root = bytes.fromhex(previous["root_certificate"])
+    refuse_other_root(table, old_root, rehearsal=rehearsal)
+    refuse_a_name_taken(known, previous, but=name_text(issuer_of(old_root).subject))
+    day = dt.date.fromisoformat(known.products["ceremony_day"])
+    certified = [msgspec.convert(entry, Certified) for entry in previous["certified"]]
+    refuse_holes(table, known.script.intermediates, certified, previous["root_certificate_sha256"], day, rehearsal=rehearsal)

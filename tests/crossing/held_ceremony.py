@@ -213,8 +213,8 @@ class HeldCeremony:
         self.act(f"{key}/store", "store", args, {"path": args["path"], "sha256": draft.sha256})
         return draft
 
-    def signed(self, key: str, purpose: str, batch: list[tuple[str, Draft]]) -> dict[str, bytes]:
-        """Machine check, order by two, signatures; name → certificate (DER)."""
+    def signed(self, key: str, purpose: str, batch: list[tuple[str, Draft]], keys: Mapping[str, Any] | None = None) -> dict[str, bytes]:
+        """Machine check, order by two, signatures; name → certificate (DER). `keys` sign in place of the root's, by name."""
         self.log_in()
         self.check_machine(f"{key}/machine")
         items = [BatchItem(name, f"{draft.serial:040x}", draft.sha256) for name, draft in batch]
@@ -222,9 +222,10 @@ class HeldCeremony:
         made = {}
         for name, draft in batch:
             how = (padding.PKCS1v15(), hashes.SHA384()) if self.tables.root.key.startswith("rsa:") else (ec.ECDSA(hashes.SHA384()),)
-            signature = self.root_key.sign(draft.to_be_signed, *how)
+            signer = (keys or {}).get(name, self.root_key)
+            signature = signer.sign(draft.to_be_signed, *how)
             value = {"signature": signature.hex(), "mechanism": "ECDSA", "sha256": draft.sha256}
-            self.act(f"{key}/sign/{name}", "sign", self.sign_arguments(purpose, draft), value)
+            self.act(f"{key}/sign/{name}", "sign", {**self.sign_arguments(purpose, draft), "public_key": spki(signer).hex()}, value)
             made[name] = draft.signed_with(signature)
         return made
 
@@ -263,7 +264,7 @@ class HeldCeremony:
     def import_request(self, csrs: Mapping[str, bytes], *, proof: bool) -> None:
         """Brings a request in, and has its keys vouched for by two."""
         self.begin("import-request")
-        proofs = [ProofRequest("example-dps", "example-root-g1", CODE)] if proof else []
+        proofs = [ProofRequest("example-dps", self.tables.root.label, CODE)] if proof else []
         folder = self.folder / "requests" / "1"
         folder.parent.mkdir(parents=True, exist_ok=True)
         fingerprint = sha256_hex(self.root_der) if proof else None
@@ -285,7 +286,7 @@ class HeldCeremony:
         self.act("example-dps/key", "proof-key", {}, {"public_key": key.hex()})
         draft = self.draft("example-dps", proof_profile(CODE, self.root_der, dt.date.fromisoformat(DAY)), key)
         made = self.signed("proofs", "proof", [("example-dps", draft)])
-        self.write("proof-of-possession/example-dps/example-root-g1.cert.pem", made["example-dps"])
+        self.write(f"proof-of-possession/example-dps/{self.tables.root.label}.cert.pem", made["example-dps"])
         self.finish()
 
     def sign_intermediates(self) -> None:

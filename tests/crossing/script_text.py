@@ -29,7 +29,8 @@ subject = "CN=*,O=Example"
 _STEP = '\n[[steps]]\nkind = "{kind}"\ntitle = "{title}"\nactor = "{actor}"\nconfirm = ["witness-1"]\n'
 _OFFICERS = (
     *("generate-root", "certify-root", "prove-possession", "sign-intermediates"),
-    *("issue-crl", "use-root", "check-token", "destroy-key", "prove-backup", "wipe-token", "report-loss", "capture-hsm-log"),
+    *("issue-crl", "cross-certify", "use-root", "check-token", "destroy-key", "prove-backup", "wipe-token"),
+    *("report-loss", "capture-hsm-log"),
 )
 FIRST_SESSION = ("roll-call", "check-clock", "check-machine", "generate-root", "certify-root", "crossing")
 SECOND_SESSION = ("roll-call", "check-clock", "check-machine", "import-request", "prove-possession", "sign-intermediates", "close")

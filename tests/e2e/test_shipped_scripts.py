@@ -30,7 +30,7 @@ INTERMEDIATE_EXTENSIONS = ROOT_EXTENSIONS.replace("pathlen:1", "pathlen:0").repl
 def test_every_shipped_script_is_run_here() -> None:
     first, later = {"first-ceremony", "quorum-ceremony", "root-generation"}, {"proof-of-possession", "sign-intermediates"}
     later |= {"issue-crl", "revoke-intermediate", "check-token", "destroy-key", "reissue-intermediate", "backup-token", "twin-root"}
-    later |= {"recover-from-backup"}
+    later |= {"recover-from-backup", "roll-over-root"}
     assert set(names()) == first | later | {"reshare", "recover-quorum", "sign-azure-issuing-ca"}
     assert all(SCRIPTS.joinpath(f"{name}.answers.toml").exists() for name in names())
 
@@ -46,10 +46,10 @@ def fingerprint(folder: Path, number: int) -> str:
     return str(entry["fingerprint"])
 
 
-def judged(folder: Path, bundles: int, previous: Path | None = None) -> Path:
+def judged(folder: Path, bundles: int, previous: Path | None = None, label: str = "example-root-g1") -> Path:
     """All that can be said of every ceremony: each bundle verifies, by us and by others, and after the one before it.
 
-    `previous` is the bundle of an earlier ceremony. Returns the last bundle.
+    `previous` is the bundle of an earlier ceremony, `label` that of the ceremony's own root. Returns the last bundle.
     """
     assert sorted(bundle.name for bundle in (folder / "bundles").iterdir()) == [str(number) for number in range(1, bundles + 1)]
     for number in range(1, bundles + 1):
@@ -61,7 +61,7 @@ def judged(folder: Path, bundles: int, previous: Path | None = None) -> Path:
         previous = bundle
         page = [sys.executable, "-I", "-S", str(ROOT / "docs" / "verify_bundle.py"), str(bundle), read_aloud]
         subprocess.run(page, cwd="/", check=True)
-        [root] = (bundle / "root").iterdir()
+        root = bundle / "root" / f"{label}.cert.pem"
         accepts(root, root)
         for certificate in (*bundle.glob("intermediates/*.cert.pem"), *bundle.glob("proof-of-possession/*/*.cert.pem")):
             accepts(root, certificate)
@@ -208,6 +208,20 @@ def test_a_twin_stands_beside_the_first_root_in_its_chain(tmp_path: Path) -> Non
     assert len(tokens) == 2, "the twin lies on a token of its own"
     told = json.loads(done("duties", bundles[1], "--json").out)
     assert not [duty for duty in told["duties"] if duty["kind"] == "backup"]
+
+
+def test_the_roll_over_leaves_two_roots_and_either_reaches_what_is_under_the_other(tmp_path: Path) -> None:
+    ended = rehearsed("roll-over-root", tmp_path / "D")
+    assert ended.code == 0, ended
+    old, new = "example-root-g1", "example-root-g2"
+    previous = tmp_path / "D" / "work" / "rehearsal" / "past" / "bundles" / "1"
+    bundle = judged(tmp_path / "D", bundles=2, previous=previous, label=new)
+    cross = {(of, by): f"cross/{of}/by-{by}.cert.pem" for of, by in ((new, old), (old, new))}
+    proof = PROOF.replace(old, new)
+    assert files(bundle) == ALWAYS | {f"root/{new}.cert.pem", *cross.values(), proof} | intermediates("alpha.1", "beta.2")
+    for trusted, other, held in ((old, new, bundle), (new, old, previous)):
+        alpha, way = held / "intermediates" / "alpha.1.cert.pem", bundle / cross[other, trusted]
+        openssl("verify", "-x509_strict", "-CAfile", bundle / "root" / f"{trusted}.cert.pem", "-untrusted", way, alpha)
 
 
 def judged_as_reissued(bundle: Path, previous: Path) -> None:

@@ -280,13 +280,15 @@ def _taken_over(folder: CeremonyFolder, script: Script, bundles: Sequence[Path],
         shutil.rmtree(target)
     try:
         shutil.copytree(bundle, target, symlinks=True)
+        if made_again is not None:
+            # A copy of what lies on a read-only medium is read-only too.
+            (target / LEDGER).parent.chmod(0o700)
+            (target / LEDGER).unlink(missing_ok=True)
+            (target / LEDGER).write_bytes(made_again)
     except OSError as failed:
         raise CeremonyError(
             "PREVIOUS-REFUSED", f"The bundle {bundle} could not be copied: {failed}.", state="Nothing was begun."
         ) from failed
-    if made_again is not None:
-        (target / LEDGER).unlink(missing_ok=True)
-        (target / LEDGER).write_bytes(made_again)
     require_bundle(target)
     manifest_fingerprint = sha256_hex((target / "record" / "transcript.jsonl").read_bytes().splitlines(keepends=True)[-1])
     fingerprint = manifest_fingerprint if rehearsal else script.previous.fingerprint

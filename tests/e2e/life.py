@@ -18,6 +18,7 @@ from typing import Any
 
 import tomlkit
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -39,7 +40,7 @@ USE = (*START, "unlock", "use-root")
 CRL = ("unlock", "issue-crl")
 SIGN = ("import-request", "unlock", "sign-intermediates")
 _PEOPLE = {"admin": ("Kari Holm", "administrator"), "officer": ("Nils Berg", "crypto-officer"), "witness-1": ("Eva Lund", "witness")}
-_BY_OFFICER = {"unlock", "use-root", "issue-crl", "check-token", "destroy-key", "sign-intermediates", "prove-possession"}
+_BY_OFFICER = {"unlock", "cross-certify", "use-root", "issue-crl", "check-token", "destroy-key", "sign-intermediates", "prove-possession"}
 
 
 @dataclass
@@ -109,7 +110,7 @@ class Life:
             "root": self.root,
             "activation": {"kind": "pin", "so": {"kind": "pin"}},
             "backup": {"kind": "none", "reason": "A life in a test.", "owner": "Ola Nordmann"},
-            "world": {"token": "ready" if previous else "blank", "root": "absent" if "generate-root" in kinds else "present"},
+            "world": {"token": "ready" if previous else "blank", "root": "present" if previous else "absent"},
             **({"previous": {"fingerprint": previous}} if previous else {}),
             **tables,
         }
@@ -238,11 +239,27 @@ class Life:
             told[certificate.name.removesuffix(".cert.pem")] = "good" if ended.returncode == 0 else "/".join(found) or said
         return told
 
+    def accepts(self, name: str, trusted: str, *untrusted: str) -> bool:
+        """Whether openssl takes the newest intermediate of this name today where only the root `trusted` is, and these files are there."""
+        last, moment = self.ceremonies[-1].bundle, str(int(self.clock.moment.timestamp()))
+        path = next(path for held in reversed(self.ceremonies) for path in held.bundle.glob(f"intermediates/{name}.cert.pem"))
+        more = [part for file in untrusted for part in ("-untrusted", str(last / file))]
+        given = ["-x509_strict", "-attime", moment, "-CAfile", str(last / "root" / f"{trusted}.cert.pem"), *more, str(path)]
+        return subprocess.run(["openssl", "verify", *given], capture_output=True, check=False).returncode == 0
+
     def certificates(self, label: str) -> list[Path]:
-        """Every intermediate that was ever signed by this root."""
+        """Every intermediate that was ever signed by this root, which may share its name with another."""
         root = x509.load_pem_x509_certificate(next(self.base.glob(f"*/ceremony/bundles/*/root/{label}.cert.pem")).read_bytes())
-        found = {path.name: path for ceremony in self.ceremonies for path in sorted(ceremony.bundle.glob("intermediates/*.cert.pem"))}
-        return [path for path in found.values() if x509.load_pem_x509_certificate(path.read_bytes()).issuer == root.subject]
+        found = (path for ceremony in self.ceremonies for path in sorted(ceremony.bundle.glob("intermediates/*.cert.pem")))
+        return list({path.name: path for path in found if _is_signed_by(root, path)}.values())
+
+
+def _is_signed_by(root: x509.Certificate, path: Path) -> bool:
+    try:
+        x509.load_pem_x509_certificate(path.read_bytes()).verify_directly_issued_by(root)
+    except (ValueError, InvalidSignature):
+        return False
+    return True
 
 
 def _step(kind: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A root's life, simulated: twelve ceremonies on one chain, and at each point the record, openssl and the service agree."""
+"""A root's life, simulated: twelve ceremonies on one chain, two roots of which the first signs the second, and at each point the record, openssl and the service agree."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.e2e.life import CRL, SERVICE, SIGN, START, USE, Held, Life, life
 from tests.engine.conftest import place as place  # noqa: PLC0414 - a fixture
 
 G1, G2 = "example-root-g1", "example-root-g2"
-_SUBJECT_1 = "CN=Example Devices Root CA G1,O=Example,C=NO"
+_SUBJECT = "CN=Example Devices Root CA G1,O=Example,C=NO"
 _PROFILE = {"extended_key_usage": ["clientAuth"], "subject": "CN=*,O=Example"}
 
 
@@ -77,7 +77,7 @@ def born(lived: Life) -> None:
 
 @pytest.fixture
 def lived(place: Path) -> Iterator[Life]:
-    root = {"subject": _SUBJECT_1, "label": G1, "not_after": until("2046-11-19")}
+    root = {"subject": _SUBJECT, "label": G1, "not_after": until("2046-11-19")}
     with life(place / "life", "2026-11-24", **root) as found:
         yield found
 
@@ -139,17 +139,24 @@ def renewed(lived: Life) -> None:
 
 
 def rolled_over(lived: Life) -> None:
-    """A new root on the same token, proved at the service before anything moves; for a while both roots live."""
+    """A new root of the same name on the same token; each signs the other. It is proved at the service before anything moves."""
     lived.on("2033-11-24")
-    lived.root = lived.root | {"label": G2, "subject": "CN=Example Devices Root CA G2,O=Example,C=NO", "not_after": until("2053-11-19")}
+    old = {"label": G1, "subject": _SUBJECT, "not_after": until("2046-11-19"), "overlap_until": until("2037-01-01")}
+    lived.root = lived.root | {"label": G2, "not_after": until("2053-11-19")}
     names = ("alpha.3", "beta.3", "gamma.3")
-    out = (*START, "unlock", "generate-root", "unlock", "certify-root")
-    back = ("import-request", "unlock", "prove-possession", "unlock", "sign-intermediates", *CRL)
-    over_the_gap(lived, out, back, names, **intermediates(*names, end="2038-11-24"), **crl("2035-12-24"))
-    looked_at(lived, **{**OLD, "beta_2": "good", "alpha_2": "good", "gamma_2": "good"})
-    assert lived.judged(G2) == dict.fromkeys(names, "good")
+    out = (*USE, "unlock", "generate-root", "unlock", "certify-root", "unlock", "cross-certify")
+    back = ("import-request", "unlock", "prove-possession", "unlock", "sign-intermediates")
+    over_the_gap(lived, out, back, names, roll_over=old, **intermediates(*names, end="2038-11-24"))
+    looked_at(lived, **OLD, beta_2="good", alpha_2="good", gamma_2="good")
+    new_with_old, old_with_new = f"cross/{G2}/by-{G1}.cert.pem", f"cross/{G1}/by-{G2}.cert.pem"
+    assert lived.accepts("alpha.3", G1, new_with_old) and lived.accepts("beta.2", G2, old_with_new)
+    assert not lived.accepts("alpha.3", G1) and not lived.accepts("beta.2", G2)
     new = dict.fromkeys(names, True)
     assert lived.at_service() == ({G1: True, G2: True}, {"beta.2": True, "alpha.2": True, "gamma.2": True, **new})
+    lived.on("2033-12-01")
+    lived.hold(*USE, *CRL, **crl("2037-06-24"))
+    looked_at(lived, **OLD, beta_2="good", alpha_2="good", gamma_2="good")
+    assert lived.judged(G2) == dict.fromkeys(names, "good")
 
 
 OLD = {"alpha_1": "expired", "beta_1": "revoked", "gamma_1": "expired"}
@@ -157,15 +164,11 @@ OLD = {"alpha_1": "expired", "beta_1": "revoked", "gamma_1": "expired"}
 
 def ended(lived: Life) -> None:
     """The old root's last years, the end of its key, and the first year without it."""
-    lived.root, young = lived.root | {"label": G1, "subject": _SUBJECT_1, "not_after": until("2046-11-19")}, lived.root
+    lived.root, young = lived.root | {"label": G1, "not_after": until("2046-11-19")}, lived.root
     lived.on("2034-11-24")
     lived.hold(*USE, *CRL, **crl("2037-01-24"))
     looked_at(lived, **OLD, beta_2="expired", alpha_2="good", gamma_2="good")
-    lived.root, old = young, lived.root
-    lived.on("2035-11-24")
-    lived.hold(*USE, *CRL, **crl("2036-12-24"))
-    lived.root = old
-    lived.on("2036-11-25")
+    lived.on("2037-01-02")
     lived.hold(*USE, *CRL, "unlock", "destroy-key", **crl("2046-11-18"))
     looked_at(lived, **OLD, beta_2="expired", alpha_2="expired", gamma_2="expired")
     assert [pair.label for pair in lived.store.pairs.values()] == [G2]
@@ -174,8 +177,8 @@ def ended(lived: Life) -> None:
         lived.done("retire", name, "--confirm", name, "--receipts", lived.receipts)
     assert destroyed_at(lived) == ["note"]
     lived.root = young
-    lived.on("2036-12-01")
-    lived.hold(*USE, *CRL, **crl("2037-12-24"))
+    lived.on("2037-01-10")
+    lived.hold(*USE, *CRL, **crl("2038-02-24"))
     assert lived.judged(G2) == {"alpha.3": "good", "beta.3": "good", "gamma.3": "good"}
     assert lived.at_service() == ({G2: True}, {"alpha.3": True, "beta.3": True, "gamma.3": True})
     assert [path.name for path in (lived.ceremonies[-1].bundle / "root").iterdir()] == [f"{G2}.cert.pem"]
@@ -189,7 +192,7 @@ def destroyed_at(lived: Life) -> list[str]:
 def forked_and_with_a_gap(lived: Life) -> None:
     """Another ceremony from where the last one began; and the chain without one in its middle."""
     *before, newest = lived.ceremonies
-    fork = lived.hold(*USE, *CRL, going_on_from=before[-1], **crl("2037-12-24"))
+    fork = lived.hold(*USE, *CRL, going_on_from=before[-1], **crl("2038-02-24"))
     assert verify_bundle(fork.bundle, fingerprint=fork.fingerprint, previous=before[-1].bundle).word == "GOOD"
     assert kinds([*lived.ceremonies, fork]) == {"fork"}
     assert broken(fork, newest) == "fork"
@@ -212,7 +215,7 @@ def lost(lived: Life) -> None:
     """The newest bundle is lost: the chain goes on from the one before it, and says so."""
     *before, newest = lived.ceremonies
     said = {"fingerprint": before[-1].fingerprint, "ledger": "lost", "last": newest.fingerprint, "reason": "The safe burnt."}
-    found = lived.hold(*USE, *CRL, going_on_from=before[-1], previous=said, **crl("2037-12-24"))
+    found = lived.hold(*USE, *CRL, going_on_from=before[-1], previous=said, **crl("2038-02-24"))
     verdict = verify_bundle(found.bundle, fingerprint=found.fingerprint, previous=before[-1].bundle)
     assert verdict.word == "GOOD", [check for check in verdict.checks if not check.passed]
     assert [text.partition(":")[0] for text in verdict.deviations[:1]] == ["override"]
@@ -221,5 +224,5 @@ def lost(lived: Life) -> None:
     assert told.word == "GOOD" and told.ceremonies[-1].lost is not None
     assert told.ceremonies[-1].crl == (told.ceremonies[-2].crl or 0) + 1001
     with pytest.raises(CeremonyError) as refused:
-        lived.hold(*USE, *CRL, previous=said | {"fingerprint": newest.fingerprint}, **crl("2037-12-24"))
+        lived.hold(*USE, *CRL, previous=said | {"fingerprint": newest.fingerprint}, **crl("2038-02-24"))
     assert refused.value.code == "PREVIOUS-NOT-LOST"

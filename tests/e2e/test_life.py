@@ -1,4 +1,4 @@
-"""A root's life, simulated: twelve ceremonies on one chain, two roots of which the first signs the second, and at each point the record, openssl and the service agree."""
+"""A root's life, simulated: twelve ceremonies on one chain, two roots; at each point the record, openssl and the service agree."""
 
 import datetime as dt
 from collections.abc import Iterator

@@ -80,7 +80,11 @@ def _asked(document: Any) -> None:
     root = document["root"]
     root["subject"] = _ask("Subject of the root", root["subject"], _a_subject)
     usual = root["label"] if "roll_over" in document else _label_of(root["subject"])
+    # Where the script makes the twin itself, the twin is the root that was just named.
+    makes_the_twin = document["backup"].get("label") == root["label"]
     root["label"] = _ask("Label of the root key and file (small letters, digits, . _ -)", usual, _a_name)
+    if makes_the_twin:
+        document["backup"]["label"] = root["label"]
     root["not_after"] = _ask("Last moment of the root (YYYY-MM-DD, 00:00 UTC)", root["not_after"].date().isoformat(), _an_end(window["to"]))
     if "roll_over" in document:
         _asked_of_the_old_root(document["roll_over"], root, window["to"])

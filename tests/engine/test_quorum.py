@@ -34,7 +34,7 @@ def test_every_crash_while_a_pin_is_made_is_resumed_to_one_right_end(place: Path
     held_to_the_end(whole, People(whole))
     assert_right_quorum(whole)
     cut = [(what, world) for what, world in snapshots.taken if not what.endswith("torn") and step_of(world) in (4, 5)]
-    assert len(cut) > 30
+    assert len(cut) > 20
     for what, world in cut:
         world.script = script
         held_to_the_end(world, People(world))

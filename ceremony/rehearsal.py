@@ -36,16 +36,7 @@ def prepared(script: bytes, directory: Path, module: Path | None, removed: tuple
 
 def _with_past(script: bytes, model: Script, directory: Path, rehearsed: Rehearsed, site: Site, removed: tuple[str, ...]) -> Rehearsed:
     past = directory / PAST
-    outbox = past.with_name("past-outbox")
-    outbox.mkdir(mode=0o700)
-    first = dataclasses.replace(rehearsed, outbox=outbox)
-    earlier = past_script(script, model)
-    with begun(earlier, past, site=site, inbox=None, outbox=None, previous=(), removed=removed, rehearsed=first) as session:
-        kinds = tuple(str(step.__struct_config__.tag) for step in session.script.steps)
-        outcome = session.conduct(Unattended(Answers(answers=_put_away(model)), lambda said: None, kinds=kinds))
-        serial = serial_in_use(session.transcript.lines)
-    if outcome.reason != "closed":
-        raise CeremonyError("INTERNAL", f"The made-up past of this rehearsal did not end well: {outcome.text}", state="Nothing was begun.")
+    serial = _held(past_script(script, model), past, model, rehearsed, site, removed)
     handed_down(past, directory)
     where = "on this token" if model.taken_up else "on a token that is not here"
     said = (*rehearsed.made_up, f"a first ceremony with a root of its own {where}; its bundle stands in for the one in [previous]")
@@ -54,9 +45,47 @@ def _with_past(script: bytes, model: Script, directory: Path, rehearsed: Rehears
         lost, serial = serial, serial_of_copy(serial)
         lose(rehearsed.environment, lost)
         said += (f"a copy of that token, which signed a CRL there, and the loss of the first one, {lost}",)
-    if model.taken_up is None:
+    if model.taken_up is None or _lost_root(model):
         rehearsed, serial = rehearsed.on_a_second_token(directory), ""
+    if lost_root := _lost_root(model):
+        twins = past.with_name("past-of-the-twin")
+        before = dataclasses.replace(rehearsed, previous=past / "bundles" / "1")
+        serial, past = _held(twin_script(script, model), twins, model, before, site, removed), twins
+        said += (f"the twin {model.root.label} on a second token, and the loss of the token of {lost_root}",)
     return dataclasses.replace(rehearsed, serial=serial, previous=past / "bundles" / "1", made_up=said)
+
+
+def _held(script: bytes, folder: Path, model: Script, rehearsed: Rehearsed, site: Site, removed: tuple[str, ...]) -> str:
+    """Holds a ceremony of the made-up past, and returns the serial of its token."""
+    outbox = folder.with_name(f"{folder.name}-outbox")
+    outbox.mkdir(mode=0o700)
+    first = dataclasses.replace(rehearsed, outbox=outbox)
+    with begun(script, folder, site=site, inbox=None, outbox=None, previous=(), removed=removed, rehearsed=first) as session:
+        kinds = tuple(str(step.__struct_config__.tag) for step in session.script.steps)
+        given = _put_away(model) if b'custody = "put-away"' in script else {}
+        outcome = session.conduct(Unattended(Answers(answers=given), lambda said: None, kinds=kinds))
+        serial = serial_in_use(session.transcript.lines)
+    if outcome.reason != "closed":
+        raise CeremonyError("INTERNAL", f"The made-up past of this rehearsal did not end well: {outcome.text}", state="Nothing was begun.")
+    return serial
+
+
+def twin_script(script: bytes, model: Script) -> bytes:
+    """A script that makes the twin which the later script takes up, in the chain of the root that is lost."""
+    document: dict[str, Any] = tomllib.loads(past_script(script, model).decode())
+    for table in ("profiles", "intermediates", "crl"):
+        document.pop(table, None)
+    document["id"] = f"twin-{model.id}"[:64]
+    document["root"] = tomllib.loads(script.decode())["root"]
+    document["previous"] = {"fingerprint": "0" * 64}
+    document["steps"] = [step for step in document["steps"] if step["kind"] not in ("import-request", "sign-intermediates", "record")]
+    return tomlkit.dumps(document).encode()
+
+
+def _lost_root(model: Script) -> str:
+    """The label of another root than the script's own, whose token is reported as lost; "" for none."""
+    losses = [step.label for step in model.steps if isinstance(step, ReportLoss)]
+    return next((label for label in losses if label not in ("", model.root.label)), "")
 
 
 def activation_of_past(activation: Activation) -> dict[str, Any]:
@@ -94,6 +123,8 @@ def past_script(script: bytes, model: Script) -> bytes:
     if model.taken_up is None:
         # The script brings another root into the chain: the first one has a name of its own.
         document["root"] |= {"label": f"first-before-{model.root.label}"[:64], "subject": "CN=First root of a made-up past"}
+    if lost := _lost_root(model):
+        document["root"] |= {"label": lost, "subject": "CN=First root of a made-up past"}
     document["world"] = {"token": "blank", "root": "absent"}
     document["backup"] = {"kind": "none", "reason": "made up for a rehearsal", "owner": "nobody"}
     if _loses_a_token(model):
@@ -116,8 +147,8 @@ def past_script(script: bytes, model: Script) -> bytes:
 
 
 def _loses_a_token(model: Script) -> bool:
-    """Whether the past must have a copy, since the script goes on without the first token."""
-    return model.taken_up is not None and any(isinstance(step, ReportLoss) for step in model.steps)
+    """Whether the past must have a copy, since the script goes on without the first token of its own root."""
+    return model.taken_up is not None and not _lost_root(model) and any(isinstance(step, ReportLoss) for step in model.steps)
 
 
 _REVOKED = "revoked-in-a-rehearsal"

@@ -11,6 +11,7 @@ from ceremony.crossing.record import Artifact, KeyMade, ProofKey, data_as
 from ceremony.crossing.request import ProofRequest, ReceivedCsr
 from ceremony.crossing.roots import living_roots, roots_in
 from ceremony.crossing.subject import CertificateFile, Subject
+from ceremony.crossing.tokens import roots_without_a_token
 from ceremony.errors import CeremonyError
 from ceremony.pki.certificates import problems_with_certificate
 from ceremony.pki.csr import read_csr
@@ -153,6 +154,8 @@ def _problems_with_keys_before(subject: Subject) -> Iterator[str]:
     tables, table = subject.script.revoke, subject.script.roll_over
     old = subject.roots.get(table.label) if table else None
     roots = [subject.root_fingerprint or "", *([sha256_hex(old.der)] if old else [])]
+    lost = subject.record.products(subject.record.lines[-1].step).lost_tokens
+    roots += [root.certificate_sha256 for root in roots_without_a_token(subject.earlier, lost)]
     try:
         allowed = reissues(subject.script.intermediates, tables, certified, roots, rehearsal=subject.record.opened.rehearsal)
     except CeremonyError as refused:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from ceremony.crossing.backups import ProvedBackup
-from ceremony.crossing.ledger import LedgerOfCeremony
+from ceremony.crossing.ledger import LedgerOfCeremony, Root
 from ceremony.crossing.physical import LostToken
+from ceremony.crossing.roots import living_roots
 
 
 def first_tokens(ceremonies: Sequence[LedgerOfCeremony], public_key_sha256: str) -> list[str]:
@@ -29,6 +30,18 @@ def spare_tokens(ceremonies: Sequence[LedgerOfCeremony], public_key_sha256: str)
     """The same without the token that was in use last: those that the root can go on with when that one dies."""
     in_use = first_tokens(ceremonies, public_key_sha256)[-1:]
     return [serial for serial in tokens_left(ceremonies, public_key_sha256) if serial not in in_use]
+
+
+def roots_without_a_token(ceremonies: Sequence[LedgerOfCeremony], lost_here: Sequence[LostToken] = ()) -> list[Root]:
+    """The living roots whose last known token is lost: nobody can sign with them. `lost_here` are losses not in the ledger yet."""
+    lost = [*lost_tokens(ceremonies), *lost_here]
+    gone = {token.token for token in lost}
+    keys = {token.public_key_sha256 for token in lost}
+    return [
+        root
+        for root in living_roots(ceremonies)
+        if root.public_key_sha256 in keys and not set(tokens_left(ceremonies, root.public_key_sha256)) - gone
+    ]
 
 
 def copies_left(ceremonies: Sequence[LedgerOfCeremony]) -> list[ProvedBackup]:

@@ -1,5 +1,5 @@
 """Which certificate an intermediate of the script re-issues: the same key, the same name, under the same root or, in a roll-over, the
-new one; dates and serial anew.
+new one, or by a twin when the root's last token is lost; dates and serial anew.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -44,8 +44,8 @@ def problems_with_reissues(entries: Sequence[Reissuing], tables: Sequence[Revoke
 def reissues(
     entries: Iterable[Reissuing], tables: Sequence[RevokeTable], certified: Sequence[Certified], roots: Collection[str], *, rehearsal: bool
 ) -> dict[str, Certified]:
-    """What is re-issued, by the name of the intermediate. `roots` are SHA-256 (hex) of the certificates of the root that signs, and in a
-    roll-over of the old one.
+    """What is re-issued, by the name of the intermediate. `roots` are SHA-256 (hex) of the certificates of the root that signs, in a
+    roll-over of the old one, and of those whose last token is lost.
 
     In a rehearsal the made-up past holds one of the same name in place of the serial, which is one of the real root's.
     Raises CeremonyError REISSUE-UNKNOWN for what these roots never signed, REISSUE-PURPOSE for what is no intermediate,

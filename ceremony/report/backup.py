@@ -12,6 +12,11 @@ _HEAD = "Backup of the root key"
 
 def backup_box(record: Record) -> Box:
     """The box for page one, of the script for the room and of the report alike."""
+    box = _box(record)
+    return Box(box.title, (*losses(record), *box.lines))
+
+
+def _box(record: Record) -> Box:
     backup = record.script.backup
     if backup is None:
         return Box(f"{_HEAD}: the script says nothing", ("A script must say how the root key is backed up, or that it is not.",))
@@ -46,6 +51,13 @@ def proofs(record: Record) -> Iterator[str]:
         if isinstance(told, dict):
             token, number, day = (shown_text(text_of(told.get(name))) for name in ("token", "crl_number", "day"))
             yield f"Proved in an earlier ceremony, on {day}: the token {token} signed CRL {number}."
+
+
+def losses(record: Record) -> Iterator[str]:
+    """Each token that this ceremony reported as lost, a sentence each."""
+    for lost in next((products.lost_tokens for products in reversed([*record.products()]) if products.lost_tokens), ()):
+        label, token, how, reason = (shown_text(text_of(lost.get(name))) for name in ("label", "token", "how", "reason"))
+        yield f"LOST: the token {token} with the key of {label} is {how}. What is known: {reason}"
 
 
 def _title_of_copy(record: Record) -> str:

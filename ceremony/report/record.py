@@ -202,6 +202,7 @@ class Products(msgspec.Struct, frozen=True):
     counted_out: dict[str, int] = {}
     token: dict[str, Any] = {}
     proved_backup: dict[str, Any] = {}
+    lost_tokens: tuple[dict[str, Any], ...] = ()
 
 
 class Recovered(msgspec.Struct, frozen=True):

@@ -20,9 +20,10 @@ from ceremony.crossing.ledger import (
     serials_in,
 )
 from ceremony.crossing.lost import lost_before, numbers_left_out
+from ceremony.crossing.physical import LostToken
 from ceremony.crossing.revocations import IssuedCrl
 from ceremony.crossing.roots import last_crl, last_crl_number, living_roots, of_other_roots, other_roots, roots_in
-from ceremony.crossing.tokens import first_tokens, lost_tokens, tokens_left
+from ceremony.crossing.tokens import first_tokens, lost_tokens, roots_without_a_token, tokens_left
 from ceremony.engine.step import AskSecret
 from ceremony.errors import CeremonyError
 from ceremony.pki.certificates import decoded, pem_of, serial_text
@@ -39,6 +40,8 @@ class ReadPrevious(Verb):
 
     With `label`, also that root's certificate, its last CRL (DER, hex), and what the ledger tells of it. With `intermediates`, also each
     intermediate that the bundle itself holds (DER, hex), by its serial.
+
+    `lost` are the tokens that this very ceremony reported as lost.
 
     Raises CeremonyError CRL-BROKEN when a CRL in the bundle is not the last one of the ledger, or not that root's; PREVIOUS-OTHER-ROOT
     when the bundle holds no root with that label.
@@ -71,6 +74,10 @@ class ReadPrevious(Verb):
             "numbers_left_out": numbers_left_out(ceremonies),
             "ledger_lost": lost_before(ceremonies),
             "last_crl_number": last_crl_number(ceremonies),
+            "roots_lost": [
+                root.certificate_sha256
+                for root in roots_without_a_token(ceremonies, [msgspec.convert(lost, LostToken) for lost in args.get("lost", ())])
+            ],
             **({"intermediates": held} if args.get("intermediates") else {}),
         }
 

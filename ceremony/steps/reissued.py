@@ -11,4 +11,6 @@ def reissued_by(known: Known) -> dict[str, Certified]:
     """What is re-issued, by the name of the intermediate (see pki.reissuing.reissues, and what it raises)."""
     certified = [msgspec.convert(entry, Certified) for entry in known.products.get("certified", [])]
     roots = [known.products[name] for name in ("root_certificate_sha256", "old_root_certificate_sha256") if name in known.products]
+    # A root whose last token is lost can't re-issue: its twin does.
+    roots += known.products.get("roots_lost", [])
     return reissues(known.script.intermediates, known.script.revoke, certified, roots, rehearsal=known.rehearsal)

@@ -59,7 +59,9 @@ class UseRoot(Step, frozen=True, tag="use-root"):
             people = (self.actor, self.confirm[0])
             yield from overridden("lost", known, LEDGER_LOST, "Why does the ceremony go on all the same?", told.lines(), people)
         wanted = {"intermediates": True} if any(entry.reissue for entry in known.script.intermediates) else {}
-        previous = yield Act(key="previous", verb="read-previous", args={"label": known.script.taken_up.label, **wanted})
+        here = {"lost": known.products["lost_tokens"]} if known.products.get("lost_tokens") else {}
+        args: dict[str, Any] = {"label": known.script.taken_up.label, **wanted, **here}
+        previous = yield Act(key="previous", verb="read-previous", args=args)
         rolls_over = known.script.roll_over is not None
         if rolls_over:
             _refuse_a_roll_over_that_leaves_a_hole(known, previous)
@@ -111,6 +113,7 @@ class UseRoot(Step, frozen=True, tag="use-root"):
             "root_token": key["token"]["serial"],
             "first_tokens": previous["first_tokens"],
             "tokens_lost_before": previous["tokens_lost"],
+            "roots_lost": previous["roots_lost"],
             "other_roots": previous["other_roots"],
             "of_other_roots": previous["of_other_roots"],
             "root_certificate": previous["root_certificate"],

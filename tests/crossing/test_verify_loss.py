@@ -10,7 +10,8 @@ from msgspec import to_builtins
 
 from ceremony.crossing.duties import duties_of
 from ceremony.crossing.ledger import read_ledger
-from ceremony.crossing.tokens import copies_left, spare_tokens, tokens_left
+from ceremony.crossing.physical import LostToken
+from ceremony.crossing.tokens import copies_left, roots_without_a_token, spare_tokens, tokens_left
 from ceremony.crossing.verify import verify_bundle
 from ceremony.engine.step import Act, Ask, Known, Person
 from ceremony.errors import CeremonyError
@@ -116,8 +117,18 @@ def test_a_lost_token_that_is_used_later_is_told(good: HeldCeremony, tmp_path: P
     assert found == {"backup"} and "takes up the token T1, which was reported as lost" in detail
 
 
+def test_a_root_counts_as_lost_when_its_last_token_is(before: HeldCeremony, good: HeldCeremony) -> None:
+    ceremonies = read_ledger(good.bundle_files()["record/ledger.json"]).ceremonies
+    key = sha256_hex(spki(good.root_key))
+    copy = LostToken("example-root-g1", key, "T2", "lost", REASON)
+    assert roots_without_a_token(ceremonies) == [], "T1 is lost, and the copy on T2 is not"
+    assert [root.label for root in roots_without_a_token(ceremonies, [copy])] == ["example-root-g1"]
+    assert roots_without_a_token(read_ledger(before.bundle_files()["record/ledger.json"]).ceremonies, []) == []
+
+
 def _previous(**more: Any) -> dict[str, Any]:
-    return {"root_public_key": "00", "root_public_key_sha256": "1" * 64, "tokens_left": ["T1", "T2"], "tokens_lost": [], **more}
+    root = {"root_public_key": "00", "root_public_key_sha256": "1" * 64, "roots_lost": []}
+    return {**root, "tokens_left": ["T1", "T2"], "tokens_lost": [], **more}
 
 
 def _known(products: dict[str, Any]) -> Known:

@@ -30,7 +30,7 @@ INTERMEDIATE_EXTENSIONS = ROOT_EXTENSIONS.replace("pathlen:1", "pathlen:0").repl
 def test_every_shipped_script_is_run_here() -> None:
     first, later = {"first-ceremony", "quorum-ceremony", "root-generation"}, {"proof-of-possession", "sign-intermediates"}
     later |= {"issue-crl", "revoke-intermediate", "check-token", "destroy-key", "reissue-intermediate", "backup-token", "twin-root"}
-    later |= {"recover-from-backup", "roll-over-root"}
+    later |= {"recover-from-backup", "recover-from-twin", "roll-over-root"}
     assert set(names()) == first | later | {"reshare", "recover-quorum", "sign-azure-issuing-ca"}
     assert all(SCRIPTS.joinpath(f"{name}.answers.toml").exists() for name in names())
 
@@ -222,6 +222,23 @@ def test_the_roll_over_leaves_two_roots_and_either_reaches_what_is_under_the_oth
     for trusted, other, held in ((old, new, bundle), (new, old, previous)):
         alpha, way = held / "intermediates" / "alpha.1.cert.pem", bundle / cross[other, trusted]
         openssl("verify", "-x509_strict", "-CAfile", bundle / "root" / f"{trusted}.cert.pem", "-untrusted", way, alpha)
+
+
+def test_the_twin_takes_over_the_intermediates_of_a_root_that_is_lost(tmp_path: Path) -> None:
+    folder = tmp_path / "D"
+    ended = rehearsed("recover-from-twin", folder)
+    assert ended.code == 0, ended
+    rehearsal, bundle = folder / "work" / "rehearsal", folder / "bundles" / "1"
+    before = rehearsal / "past-of-the-twin" / "bundles" / "1"
+    done("verify", bundle, "--fingerprint", fingerprint(folder, 1), "--previous", before)
+    old, new = (place / "intermediates" / "alpha.1.cert.pem" for place in (rehearsal / "past" / "bundles" / "1", bundle))
+    for alike in ("subject", "pubkey"):
+        assert field(old, alike) == field(new, alike)
+    accepts(bundle / "root" / "example-root-twin.cert.pem", new)
+    accepts(bundle / "root" / "example-root-g1.cert.pem", old)
+    ledger = json.loads((bundle / "record" / "ledger.json").read_text())
+    (lost,) = ledger["ceremonies"][-1]["lost_tokens"]
+    assert (lost["label"], lost["token"]) == ("example-root-g1", ledger["ceremonies"][0]["token"])
 
 
 def judged_as_reissued(bundle: Path, previous: Path) -> None:

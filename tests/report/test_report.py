@@ -105,6 +105,9 @@ def test_a_copy_is_not_said_to_be_proved_before_it_is(held: MadeUp) -> None:
     proved = changed(clone, "step-finished", products={"proved_backup": {"token": "T2", "crl_number": 4}})
     text = text_of(content_of(proved))
     assert "its vendor's tool: PROVED" in text and "Proved in this ceremony: the token T2 signed CRL 4." in text
+    lost = {"label": "example-root-g1", "token": "T1", "how": "broken", "reason": "it fell"}
+    text = text_of(content_of(changed(clone, "step-finished", products={"lost_tokens": [lost]})))
+    assert "LOST: the token T1 with the key of example-root-g1 is broken. What is known: it fell" in text
     earlier = {"backups": [{"token": "T3", "crl_number": 3, "day": "2026-01-02"}]}
     assert "on 2026-01-02: the token T3 signed CRL 3" in text_of(content_of(changed(clone, "opened", previous=earlier)))
 

@@ -21,6 +21,7 @@ from ceremony.engine.on_paper import problems_on_paper
 from ceremony.engine.registry_demands import problems_with_device_registry
 from ceremony.engine.step import Person, Step
 from ceremony.errors import CeremonyError
+from ceremony.pki.attestation import AttestationTable
 from ceremony.pki.device_registry import PolicyPlace
 from ceremony.pki.lost_ledger import PreviousTable, problems_with_previous
 from ceremony.pki.names import parse_name, shown_text
@@ -110,6 +111,7 @@ class Script(Table, frozen=True):
     profiles: dict[str, ProfileTable] = {}
     intermediates: tuple[Intermediate, ...] = ()
     proofs: tuple[Proof, ...] = ()
+    attestation: AttestationTable | None = None
     crl: CrlTable | None = None
     revoke: tuple[RevokeTable, ...] = ()
     roll_over: RollOverTable | None = None
@@ -204,6 +206,8 @@ def problems_with(script: Script) -> Iterator[Problem]:
     yield from (Problem(*found) for found in problems_with_roll_over(script.roll_over, script.root, *days, script.revoke, start))
     kinds = {step.__struct_config__.tag for step in script.steps}
     yield from (Problem(*found) for found in problems_with_previous(script.previous, "use-root" in kinds))
+    if script.attestation and "attest-key" not in kinds:
+        yield Problem("attestation", "no step attest-key: nothing would be held against the vendor's root")
     for number, what in impossible_steps(script):
         yield Problem(f"steps[{number}] {shown_text(script.steps[number - 1].title)!r}" if script.steps else "steps", what)
 

@@ -247,14 +247,14 @@ def certificates(b):
     made_up, rehearsal = b.opened["credentials"] or (b.opened["module"] or {}).get("software"), b.opened["rehearsal"]
     if (b"REHEARSAL" in certificate(root).subject) != rehearsal or (made_up and not rehearsal):
         yield "line 1 says otherwise than the root's name, the module or the credentials whether this is a rehearsal"
-    chains = {path: b.files[path.replace(".chain.", ".cert.")] + root for path in b.artifacts if path.endswith(".chain.pem")}
+    chains = {path: b.files[path[:-9] + "cert.pem"] + root for path in b.artifacts if path[:5] + path[-9:] == "interchain.pem"}
     yield from (f"{path} is not the certificate and then the root's" for path in chains if b.files[path] != chains[path])
     crls = {one["crl"]["label"]: one["crl"]["sha256"] for one in before if "crl" in one}  # of each root the last
     cross = [entry["to_be_signed_sha256"] for one in before for entry in one["entries"] if entry["purpose"] == "cross"]
     carried = {*crls.values(), *cross, *(one["root"]["certificate_sha256"] for one in before if one["root"])}
     if before and sha256(canonical({"ceremonies": before, "format": 1}) + b"\n") != b.opened["previous"]["ledger_sha256"]:
         yield "the ledger does not go on from the one that line 1 names"
-    for path in sorted(b.artifacts.keys() - chains.keys()):
+    for path in sorted(path for path in b.artifacts.keys() - chains.keys() if not path.startswith("attestation/")):
         found, purpose = certificate(b.files[path]), b.artifacts[path]["kind"].split("-")[0]
         act, name = signed.pop(sha256(found.signed), None), Path(path).name
         by = {"crl": roots.get(name[:-8]), "cross": roots.get(name[3:-9]), "root": b.files[path]}.get(purpose, root) or b""

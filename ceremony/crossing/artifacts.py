@@ -26,15 +26,21 @@ _PLACES: tuple[tuple[re.Pattern[str], ArtifactKind], ...] = (
     (re.compile(rf"intermediates/{_NAME}\.chain\.pem"), "intermediate-chain"),
     (re.compile(rf"proof-of-possession/{_NAME}/{_NAME}\.cert\.pem"), "proof-certificate"),
     (re.compile(rf"cross/{_NAME}/by-{_NAME}\.cert\.pem"), "cross-certificate"),
+    (re.compile(rf"attestation/{_NAME}/{_NAME}\.chain\.pem"), "attestation-chain"),
     (re.compile(rf"crl/{_NAME}\.crl\.pem"), "crl"),
     (re.compile(rf"attestation/{_NAME}/{_NAME}"), "vendor-evidence"),
 )
 
 
+_HELD: dict[str, tuple[int, int]] = {"intermediate-chain": (2, 2), "attestation-chain": (2, 6)}
+"""How many certificates a file of a kind holds at least and at most; of the other kinds one."""
+
+
 def place_of(path: str) -> tuple[ArtifactKind, str] | None:
     """The kind of artifact that stands at this path, and its name; None where none belongs.
 
-    The name of a proof is `<service>/<certificate>`, of a cross-certificate `<label of the root whose key it holds>/<label of its issuer>`.
+    The name of a proof is `<service>/<certificate>`, of an attestation `<token>/<label of the root>`, of
+    a cross-certificate `<label of the root whose key it holds>/<label of its issuer>`.
     """
     for pattern, kind in _PLACES:
         if found := pattern.fullmatch(path):
@@ -118,11 +124,12 @@ def describe_artifact(path: str, octets: bytes) -> Artifact:
         certificates = read_certificates(octets)
     except ValueError as why:
         raise CeremonyError("BUNDLE-KIND", f"{shown_text(path)} is no {kind}: {why}.", state="Nothing was written.") from why
-    wanted = 2 if kind == "intermediate-chain" else 1
-    if len(certificates) != wanted:
+    least, most = _HELD.get(kind, (1, 1))
+    if not least <= len(certificates) <= most:
+        wanted = f"{least} to {most}" if least < most else str(most)
         raise CeremonyError("BUNDLE-KIND", f"{shown_text(path)} holds {len(certificates)} certificates; its kind, {kind}, holds {wanted}.")
     leaf = certificates[0]
-    own = kind != "intermediate-chain"
+    own = kind not in _HELD
     return Artifact(
         path=path,
         kind=kind,

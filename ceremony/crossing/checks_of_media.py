@@ -27,7 +27,7 @@ def problems_with_media(subject: Subject) -> Iterator[str]:
             yield f"the medium {medium.serial!r} (line {other.seq}) took a bundle before"
         used.add(medium.serial.casefold())
         yield from _problems_with_look(subject, other, medium.serial)
-    for verb in ("import-request", "import-evidence"):
+    for verb in ("import-request", "import-evidence", "import-attestation"):
         for line, _ in subject.record.results(verb):
             yield from _problems_with_look(subject, line, None)
 

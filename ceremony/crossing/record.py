@@ -23,7 +23,8 @@ from ceremony.words import sha256_hex
 Serial = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{40}\Z")]
 """A serial number as 40 lower-case hex digits."""
 ArtifactKind = Literal[
-    "root-certificate", "intermediate-certificate", "intermediate-chain", "proof-certificate", "cross-certificate", "crl", "vendor-evidence"
+    "root-certificate", "intermediate-certificate", "intermediate-chain", "proof-certificate", "cross-certificate", "crl",
+    "attestation-chain", "vendor-evidence",
 ]  # fmt: skip
 
 

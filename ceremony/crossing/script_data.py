@@ -8,6 +8,7 @@ import msgspec
 from ceremony.activation.arrangement import Activation
 from ceremony.backup import Backup
 from ceremony.errors import CeremonyError
+from ceremony.pki.attestation import AttestationTable
 from ceremony.pki.lost_ledger import PreviousTable
 from ceremony.pki.names import shown_text
 from ceremony.pki.profiles import ProfileTable, RootTable
@@ -111,6 +112,7 @@ class ScriptAsData(msgspec.Struct, frozen=True):
     proofs: tuple[ScriptProof, ...] = ()
     max_batch: int = 25
     previous: PreviousTable | None = None
+    attestation: AttestationTable | None = None
     crl: CrlTable | None = None
     revoke: tuple[RevokeTable, ...] = ()
     roll_over: RollOverTable | None = None

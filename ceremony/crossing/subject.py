@@ -85,7 +85,7 @@ def read_subject(files: Mapping[str, bytes]) -> Subject:
 def _certificates(files: Mapping[str, bytes], record: Record) -> list[CertificateFile]:
     found = []
     for artifact in record.sealed.artifacts:
-        if artifact.kind in ("intermediate-chain", "crl", "vendor-evidence") or artifact.path not in files:
+        if artifact.kind in ("intermediate-chain", "attestation-chain", "crl", "vendor-evidence") or artifact.path not in files:
             continue
         try:
             certificate, *others = read_certificates(files[artifact.path])

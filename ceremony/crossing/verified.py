@@ -101,7 +101,7 @@ def verified_bundle(path: Path, fingerprint: str) -> VerifiedBundle:
     found: dict[str, dict[str, CertificateOfBundle]] = {}
     for name in sealed:
         place = place_of(name)
-        if place is not None and place[0] not in ("intermediate-chain", "crl"):
+        if place is not None and place[0] not in ("intermediate-chain", "attestation-chain", "crl", "vendor-evidence"):
             certificate = read_certificates(files[name])[0]
             entry = CertificateOfBundle(name, sealed[name].sha256, files[name], certificate)
             found.setdefault(place[0], {})[place[1]] = entry

@@ -22,6 +22,7 @@ from ceremony.crossing.bundle import CAPS, LEDGER, MANIFEST, REPORTS, SCRIPT, TR
 from ceremony.crossing.chain import breaks_between, place_in_chain
 from ceremony.crossing.checks_of_activation import problems_with_activation
 from ceremony.crossing.checks_of_attachments import problems_with_attachments
+from ceremony.crossing.checks_of_attestation import problems_with_attestation
 from ceremony.crossing.checks_of_backup import problems_with_backup
 from ceremony.crossing.checks_of_crl import problems_with_the_crl
 from ceremony.crossing.checks_of_cross import problems_with_cross_certificates
@@ -287,6 +288,7 @@ _CHECKS: tuple[tuple[str, Callable[[Subject], Iterable[str]], str], ...] = (
     ),
     ("backup", problems_with_backup, "a copy is on another token, the same key, no weaker, and proved by the CRL that it signed"),
     ("attachments", problems_with_attachments, "logs that came in were read by two, and are here where the script makes them public"),
+    ("attestation", problems_with_attestation, "what the vendor attests is the root's key, by the root that the script names"),
     ("ledger", _problems_with_ledger, "made again from the record, the same"),
     ("rehearsal", record.problems_with_rehearsal, "said the same everywhere"),
 )

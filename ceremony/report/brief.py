@@ -116,6 +116,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]] = {
     "write-artifact": lambda value, args: f"Written: {value.get('path')}",
     "import-evidence": lambda value, args: f"Log {value.get('file')} came in, {value.get('size')} bytes",
     "import-request": lambda value, args: f"{len(value.get('requests') or ())} requests came in",
+    "import-attestation": lambda value, args: "A vendor's attestation came in" + ", made up by this rehearsal" * bool(value.get("made_up")),
     "make-bundle": lambda value, args: f"Bundle {value.get('bundle')} made, {value.get('files')} files",
     "copy-out": lambda value, args: f"Copied to the medium, {value.get('files')} files" + ", read back" * bool(value.get("read_back")),
 }

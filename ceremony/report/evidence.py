@@ -115,10 +115,23 @@ def keys(record: Record) -> list[Block]:
     if not blocks:
         return []
     asserted = Paragraph(
-        "The attributes are as asserted by the module: it was asked, and this is what it said. Nothing of it is attested. What the token "
-        "cannot say is named by its profile and stands as unknown."
+        "The attributes are as asserted by the module: it was asked, and this is what it said. "
+        f"{_attested(record)} What the token cannot say is named by its profile and stands as unknown."
     )
     return [Heading("Key inventory"), asserted, *blocks]
+
+
+def _attested(record: Record) -> str:
+    """Whether a vendor's chain of certificates says that the root's key was made on its device."""
+    told = next((products.root_attested for products in record.products() if products.root_attested), None)
+    if told is None:
+        return "Nothing of it is attested."
+    device = f", serial {text_of(told.get('serial'))}" if told.get("serial") else ""
+    made_up = " A rehearsal made that chain up." if told.get("made_up") else ""
+    return (
+        f"That the root key was made on a device of its vendor{device} is ATTESTED, by a chain of certificates up to "
+        f"{text_of(told.get('root_subject'))} (SHA-256 {grouped(text_of(told.get('root_sha256')))}).{made_up}"
+    )
 
 
 def _said(value: object) -> object:

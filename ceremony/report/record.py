@@ -203,6 +203,7 @@ class Products(msgspec.Struct, frozen=True):
     token: dict[str, Any] = {}
     proved_backup: dict[str, Any] = {}
     lost_tokens: tuple[dict[str, Any], ...] = ()
+    root_attested: dict[str, Any] = {}
 
 
 class Recovered(msgspec.Struct, frozen=True):

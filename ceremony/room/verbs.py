@@ -8,6 +8,7 @@ from ceremony.room.copy_out import CopyOut
 from ceremony.room.destroy_key import DestroyKey, ListObjects
 from ceremony.room.find_root import FindRoot
 from ceremony.room.generate_key import GenerateKey
+from ceremony.room.import_attestation import ImportAttestation
 from ceremony.room.import_evidence import ImportEvidence
 from ceremony.room.import_request import ImportRequest
 from ceremony.room.initialise_token import FindBlankToken, InitialiseToken
@@ -61,6 +62,7 @@ VERBS: dict[str, Verb] = {
     "look-at-medium": LookAtMedium(),
     "take-medium": TakeMedium(),
     "import-request": ImportRequest(),
+    "import-attestation": ImportAttestation(),
     "import-evidence": ImportEvidence(),
     "make-bundle": MakeBundle(),
     "copy-out": CopyOut(),

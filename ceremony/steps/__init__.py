@@ -2,6 +2,7 @@
 
 from ceremony.steps.adopt_token import AdoptToken
 from ceremony.steps.attest import Attest
+from ceremony.steps.attest_key import AttestKey
 from ceremony.steps.capture_hsm_log import CaptureHsmLog
 from ceremony.steps.certify_root import CertifyRoot
 from ceremony.steps.change_activation import ChangeActivation
@@ -41,6 +42,7 @@ AnyStep = (
     | Unlock
     | Lock
     | GenerateRoot
+    | AttestKey
     | CertifyRoot
     | CrossCertify
     | UseRoot

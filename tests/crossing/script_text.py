@@ -30,7 +30,7 @@ _STEP = '\n[[steps]]\nkind = "{kind}"\ntitle = "{title}"\nactor = "{actor}"\ncon
 _OFFICERS = (
     *("generate-root", "certify-root", "prove-possession", "sign-intermediates"),
     *("issue-crl", "cross-certify", "use-root", "check-token", "destroy-key", "prove-backup", "wipe-token"),
-    *("report-loss", "capture-hsm-log"),
+    *("report-loss", "capture-hsm-log", "attest-key"),
 )
 FIRST_SESSION = ("roll-call", "check-clock", "check-machine", "generate-root", "certify-root", "crossing")
 SECOND_SESSION = ("roll-call", "check-clock", "check-machine", "import-request", "prove-possession", "sign-intermediates", "close")

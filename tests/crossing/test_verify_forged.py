@@ -232,7 +232,7 @@ def test_a_forged_record_fails_by_name(held: HeldCeremony, tmp_path: Path, forge
 
 def test_every_check_of_the_record_is_found_red_here() -> None:
     found_elsewhere = {"window", "custody", "crl", "keys", "media", "ledger", "script", "transcript-chain", "manifest", "files"}
-    found_elsewhere |= {"activation", "backup", "attachments", "cross-certificates"}
+    found_elsewhere |= {"activation", "backup", "attachments", "attestation", "cross-certificates"}
     names = {name for name, _, _ in verify._CHECKS} | {"sign-offs", "deviations"}
     assert names == {check for _, check in FORGERIES} | found_elsewhere
 

@@ -25,7 +25,7 @@ from ceremony.machine.folder import CeremonyFolder
 from ceremony.machine.medium import Medium
 from ceremony.machine.site import Site
 from ceremony.pki.names import parse_name
-from ceremony.room import check_machine, copy_out, import_request, look_at_medium, make_bundle, shares
+from ceremony.room import check_machine, copy_out, import_attestation, import_request, look_at_medium, make_bundle, shares
 from ceremony.room.room import TokenRoom
 from ceremony.script import read_script
 from ceremony.session import Outcome, Session, _taken_over, serial_in_use
@@ -230,7 +230,7 @@ def _patched(world: World) -> Iterator[None]:
         (make_bundle, "reports_of", lambda script, lines: dict.fromkeys(REPORTS, NOT_RENDERED)),
         # In processes of their own shares are handled in other tests; here it is the same functions.
         (shares, "client", activation_shares),
-        *((module, "medium_at", world.medium_at) for module in (copy_out, import_request, look_at_medium)),
+        *((module, "medium_at", world.medium_at) for module in (copy_out, import_attestation, import_request, look_at_medium)),
         (ceremony_session, "reports_of_bundle", lambda bundle: dict.fromkeys(REPORTS, NOT_RENDERED)),
     ]
     before = [getattr(module, name) for module, name, _ in patches]

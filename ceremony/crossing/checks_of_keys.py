@@ -9,8 +9,9 @@ from ceremony.crossing.destroyed import Destruction, destructions_in, objects_to
 from ceremony.crossing.ledger import LedgerOfCeremony, certified_in, key_attributes_in, read_ledger
 from ceremony.crossing.lost import lost_before
 from ceremony.crossing.record import Answered, data_as
-from ceremony.crossing.roots import of_other_roots, other_roots
+from ceremony.crossing.roots import of_other_roots
 from ceremony.crossing.subject import Subject
+from ceremony.crossing.tokens import roots_to_go_on_with
 from ceremony.pki.destroying import problems_with_inventory, still_needed
 from ceremony.pki.key_health import problems_with_attributes
 
@@ -75,5 +76,6 @@ def _still_needed(subject: Subject, found: Destruction, before: tuple[LedgerOfCe
     here = read_ledger(subject.files[LEDGER]).ceremonies
     elsewhere = set(of_other_roots(before, digest))
     certified = [entry for entry in certified_in(here) if entry.serial not in elsewhere]
-    day = subject.record.products(found.intent.step).ceremony_day or ""
-    yield from still_needed(certified, (), day, other_roots(before, digest), lost=lost_before(here))
+    products = subject.record.products(found.intent.step)
+    others = roots_to_go_on_with(before, digest, products.lost_tokens)
+    yield from still_needed(certified, (), products.ceremony_day or "", others, lost=lost_before(here))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ceremony.crossing.backups import ProvedBackup
 from ceremony.crossing.ledger import LedgerOfCeremony, Root
 from ceremony.crossing.physical import LostToken
-from ceremony.crossing.roots import living_roots
+from ceremony.crossing.roots import living_roots, other_roots
 
 
 def first_tokens(ceremonies: Sequence[LedgerOfCeremony], public_key_sha256: str) -> list[str]:
@@ -42,6 +42,14 @@ def roots_without_a_token(ceremonies: Sequence[LedgerOfCeremony], lost_here: Seq
         for root in living_roots(ceremonies)
         if root.public_key_sha256 in keys and not set(tokens_left(ceremonies, root.public_key_sha256)) - gone
     ]
+
+
+def roots_to_go_on_with(
+    ceremonies: Sequence[LedgerOfCeremony], public_key_sha256: str, lost_here: Sequence[LostToken] = ()
+) -> list[str]:
+    """The labels of the living roots with another key than this and a token to sign with, sorted."""
+    lost = {root.label for root in roots_without_a_token(ceremonies, lost_here)}
+    return [label for label in other_roots(ceremonies, public_key_sha256) if label not in lost]
 
 
 def copies_left(ceremonies: Sequence[LedgerOfCeremony]) -> list[ProvedBackup]:

@@ -382,5 +382,5 @@ def _status(verb: str, value: dict[str, Any], time: str) -> dict[str, str]:
     if verb == "check-machine":
         found = sum(finding["verdict"] == "found" for finding in value["findings"])
         return {"air gap": f"{f'{found} FOUND' if found else 'ok'} {time[11:16]}Z"}
-    token = value if "pin_tries" in value else value.get("token", {})
+    token = value if "pin_tries" in value or verb == "leave-token" else value.get("token", {})
     return {"token": token["serial"] or "blank"} if token else {}

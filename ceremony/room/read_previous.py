@@ -22,8 +22,8 @@ from ceremony.crossing.ledger import (
 from ceremony.crossing.lost import lost_before, numbers_left_out
 from ceremony.crossing.physical import LostToken
 from ceremony.crossing.revocations import IssuedCrl
-from ceremony.crossing.roots import last_crl, last_crl_number, living_roots, of_other_roots, other_roots, roots_in
-from ceremony.crossing.tokens import first_tokens, lost_tokens, roots_without_a_token, tokens_left
+from ceremony.crossing.roots import last_crl, last_crl_number, living_roots, of_other_roots, roots_in
+from ceremony.crossing.tokens import first_tokens, lost_tokens, roots_to_go_on_with, roots_without_a_token, tokens_left
 from ceremony.engine.step import AskSecret
 from ceremony.errors import CeremonyError
 from ceremony.pki.certificates import decoded, pem_of, serial_text
@@ -52,7 +52,7 @@ class ReadPrevious(Verb):
         bundle = room.folder.path / "work" / "previous"
         octets = (bundle / "record" / "ledger.json").read_bytes()
         ceremonies = read_ledger(octets).ceremonies
-        label = args.get("label")
+        label, lost_here = args.get("label"), [msgspec.convert(lost, LostToken) for lost in args.get("lost", ())]
         last: dict[str, str] = {}
         held: dict[str, str] = {}
         for entry in ledger_entries(octets):
@@ -63,7 +63,7 @@ class ReadPrevious(Verb):
                     held[serial_text(x509.load_der_x509_certificate(der).serial_number)] = der.hex()
         subjects = [entry.subject for entry in ledger_entries(octets) if entry.purpose == "root"]
         return {
-            **(_root(bundle, ceremonies, label) if label else {}),
+            **(_root(bundle, ceremonies, label, lost_here) if label else {}),
             "root_labels": sorted(root.label for root in roots_in(ceremonies)),
             "root_subjects": sorted(set(subjects)),
             "carried_on": list(_carried_on(bundle, ceremonies, label)),
@@ -74,15 +74,12 @@ class ReadPrevious(Verb):
             "numbers_left_out": numbers_left_out(ceremonies),
             "ledger_lost": lost_before(ceremonies),
             "last_crl_number": last_crl_number(ceremonies),
-            "roots_lost": [
-                root.certificate_sha256
-                for root in roots_without_a_token(ceremonies, [msgspec.convert(lost, LostToken) for lost in args.get("lost", ())])
-            ],
+            "roots_lost": [root.certificate_sha256 for root in roots_without_a_token(ceremonies, lost_here)],
             **({"intermediates": held} if args.get("intermediates") else {}),
         }
 
 
-def _root(bundle: Path, ceremonies: Sequence[LedgerOfCeremony], label: str) -> dict[str, Any]:
+def _root(bundle: Path, ceremonies: Sequence[LedgerOfCeremony], label: str, lost_here: Sequence[LostToken]) -> dict[str, Any]:
     """What belongs to the root with this label, which the ceremony takes up."""
     wanted = next((root for root in roots_in(ceremonies) if root.label == label), None)
     path = bundle / "root" / f"{label}.cert.pem"
@@ -103,7 +100,7 @@ def _root(bundle: Path, ceremonies: Sequence[LedgerOfCeremony], label: str) -> d
         "first_tokens": first_tokens(ceremonies, digest),
         "tokens_left": tokens_left(ceremonies, digest),
         "tokens_lost": [lost.token for lost in lost_tokens(ceremonies)],
-        "other_roots": other_roots(ceremonies, digest),
+        "other_roots": roots_to_go_on_with(ceremonies, digest, lost_here),
         "of_other_roots": of_other_roots(ceremonies, digest),
         "last_crl": _crl_of(bundle, issued, ceremonies, public_key).der.hex() if issued else None,
         "crl_path": issued.path if issued else None,

@@ -11,7 +11,7 @@ from msgspec import to_builtins
 from ceremony.crossing.duties import duties_of
 from ceremony.crossing.ledger import read_ledger
 from ceremony.crossing.physical import LostToken
-from ceremony.crossing.tokens import copies_left, roots_without_a_token, spare_tokens, tokens_left
+from ceremony.crossing.tokens import copies_left, roots_to_go_on_with, roots_without_a_token, spare_tokens, tokens_left
 from ceremony.crossing.verify import verify_bundle
 from ceremony.engine.step import Act, Ask, Known, Person
 from ceremony.errors import CeremonyError
@@ -123,6 +123,8 @@ def test_a_root_counts_as_lost_when_its_last_token_is(before: HeldCeremony, good
     copy = LostToken("example-root-g1", key, "T2", "lost", REASON)
     assert roots_without_a_token(ceremonies) == [], "T1 is lost, and the copy on T2 is not"
     assert [root.label for root in roots_without_a_token(ceremonies, [copy])] == ["example-root-g1"]
+    assert roots_to_go_on_with(ceremonies, "0" * 64) == ["example-root-g1"]
+    assert roots_to_go_on_with(ceremonies, "0" * 64, [copy]) == [], "the last root that can sign is not destroyed for a lost one"
     assert roots_without_a_token(read_ledger(before.bundle_files()["record/ledger.json"]).ceremonies, []) == []
 
 

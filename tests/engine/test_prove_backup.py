@@ -53,8 +53,11 @@ def copied(world: World, what: str, spoil: Callable[[Store], None] = lambda stor
 
 
 def test_the_copy_signs_the_crl_and_nothing_else(world: World) -> None:
-    held_to_the_end(world, People(world))
+    people = People(world)
+    held_to_the_end(world, people)
     assert_right_end(world)
+    serials = [notice.facts["token"] for notice in people.notices if notice.kind == "status" and "token" in notice.facts]
+    assert serials[-1] == SERIAL and SECOND in serials, "the head of the screen names the token in use"
     crl = read_crl_file((world.folder / "bundles" / "2" / CRL).read_bytes())
     assert crl.number == 1 and world.second is not None and len(world.second.signed) == 1
     assert len(world.store.signed) == 4, "root, proof and the two intermediates: the first token signed no CRL"

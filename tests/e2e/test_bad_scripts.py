@@ -60,8 +60,8 @@ def a_subject_with_a_turned_direction(script: dict[str, Any]) -> None:
     script["root"]["subject"] = "CN=Example \u202eRoot,O=Example"
 
 
-def an_unbuilt_kind_of_step(script: dict[str, Any]) -> None:
-    script["steps"].insert(1, {"kind": "capture-hsm-log", "title": "x", "actor": "officer"})
+def an_unknown_kind_of_step(script: dict[str, Any]) -> None:
+    script["steps"].insert(1, {"kind": "export-key", "title": "x", "actor": "officer"})
 
 
 def a_public_policy(script: dict[str, Any]) -> None:
@@ -87,7 +87,7 @@ WRONG: dict[Change, tuple[tuple[str, int], tuple[str, ...]]] = {
     a_stranger_who_confirms: (SCRIPT_INVALID, ("steps[2]", "did you mean 'witness-1'?")),
     no_backup: (SCRIPT_INVALID, ("backup: is missing",)),
     a_subject_with_a_turned_direction: (SCRIPT_INVALID, ("root", "202E")),
-    an_unbuilt_kind_of_step: (("NOT-BUILT", 7), ("capture-hsm-log",)),
+    an_unknown_kind_of_step: (SCRIPT_INVALID, ("unknown step kind 'export-key'",)),
     a_public_policy: (("NOT-BUILT", 7), ("public-trust",)),
 }
 

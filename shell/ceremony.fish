@@ -51,7 +51,7 @@ function _shtab_ceremony_using
 end
 
 set -g _shtab_ceremony_commands check new credential 'credential new' 'credential show' print run rehearse resume status export verify history duties report doctor tokens demo simulator online 'online request' 'online plan' 'online apply' 'online status' 'online disable' 'online retire' device 'device register' 'device connect' factory 'factory request' 'factory accept' 'factory issue' 'factory status'
-set -g _shtab_ceremony_opts_with_value --adr --answers --arm-port --auth --bundle --cache --card --cert --clock-skew --cloud --code --config --confirm --count --credentials --csr --csrs --days --device-life --device-port --dir --dps --enable --encrypt-keys-passphrase-file --fault --fingerprint --first --from --group --host --https-port --hub --hub-port --id-scope --ids --inbox --jobs --key --key-label --latency --line --message --module --most-a-minute --mqtt-port --name --not-after --online-toml --only --out --outbox --output --paper --passphrase-file --pkcs12-passphrase-file --prefix --previous --receipts --registration-id --renew --reported --resource-group --root-fingerprint --script --script-digest --self-attest --service --service-port --shard --site --state --subject --subscription --time-limit --token --trust -o
+set -g _shtab_ceremony_opts_with_value --adr --answers --arm-port --auth --bundle --cache --card --cert --clock-skew --cloud --code --config --confirm --count --credentials --csr --csrs --days --device-life --device-port --dir --dps --enable --encrypt-keys-passphrase-file --fault --fingerprint --first --from --group --host --https-port --hub --hub-port --id-scope --ids --inbox --jobs --key --key-label --latency --line --message --module --most-a-minute --mqtt-port --name --not-after --online-toml --only --out --outbox --output --paper --passphrase-file --pkcs12-passphrase-file --prefix --previous --promote --receipts --registration-id --renew --reported --resource-group --root-fingerprint --script --script-digest --self-attest --service --service-port --shard --site --state --subject --subscription --time-limit --token --trust -o
 
 complete -c ceremony -e
 complete -c ceremony -f
@@ -207,6 +207,7 @@ complete -c ceremony -n '_shtab_ceremony_using online plan' -s h -l help -d 'sho
 complete -c ceremony -n '_shtab_ceremony_using online plan' -l fingerprint -x -d 'the bundle'"'"'s fingerprint from paper: 64 hex digits or 32 words'
 complete -c ceremony -n '_shtab_ceremony_using online plan' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write the plan, for `ceremony online apply PLAN`'
 complete -c ceremony -n '_shtab_ceremony_using online plan' -l enable -x -d 'enable this disabled group again'
+complete -c ceremony -n '_shtab_ceremony_using online plan' -l promote -x -d 'the re-issued intermediate NAME stands alone in its group now'
 complete -c ceremony -n '_shtab_ceremony_using online plan' -l self-attest -x -d 'vouch for the root NAME without a proof of possession; the receipt says so'
 complete -c ceremony -n '_shtab_ceremony_using online plan' -l detailed-exitcode -d 'exit 5 when there is something to do'
 complete -c ceremony -n '_shtab_ceremony_using online plan' -l json -d json

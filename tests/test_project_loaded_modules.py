@@ -22,7 +22,7 @@ MAY_TALK_TO_AZURE = {"ceremony.demo_online"} | {
     for name in (
         "activation", "acts", "apply", "azure_errors", "clocks", "clouds", "control_plane", "credentials", "data_plane", "depends",
         "destroyed", "device_registry", "disable", "disable_devices", "groups", "hub_registry", "pipeline", "plan", "request_code", "rest",
-        "retire", "revoked", "status", "world",
+        "retire", "revoked", "status", "successions", "world",
     )
 } | {"ceremony.demo_online"}  # fmt: skip
 """Modules that may load a network client; `online request` without a service, bundles and receipts need none of them."""

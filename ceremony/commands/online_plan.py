@@ -24,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fingerprint", required=True, metavar="F", help="the bundle's fingerprint from paper: 64 hex digits or 32 words")
     parser.add_argument("-o", "--output", type=Path, metavar="PLAN", help="write the plan, for `ceremony online apply PLAN`")
     parser.add_argument("--enable", action="append", default=[], metavar="NAME", help="enable this disabled group again")
+    parser.add_argument(
+        "--promote", action="append", default=[], metavar="NAME", help="the re-issued intermediate NAME stands alone in its group now"
+    )
     parser.add_argument("--self-attest", metavar="NAME", help="vouch for the root NAME without a proof of possession; the receipt says so")
     parser.add_argument("--detailed-exitcode", action="store_true", help="exit 5 when there is something to do")
     parser.add_argument("--json", action="store_true")
@@ -45,7 +48,8 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     with service_of(config) as service:
         from ceremony.online.plan import make_plan, plan_bytes
 
-        plan = make_plan(bundle, config, service.observe(bundle.policies.values()), enable=args.enable, self_attest=args.self_attest)
+        given = {"enable": args.enable, "self_attest": args.self_attest, "promote": args.promote}
+        plan = make_plan(bundle, config, service.observe(bundle.policies.values()), **given)
         if not service.facts.local_auth_disabled:
             say("The service takes shared access keys too (disableLocalAuth is off): whoever has one needs no role.")
     if args.output is not None:

@@ -7,11 +7,11 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ceremony.crossing.artifacts import place_of, read_certificates, read_crl_file
+from ceremony.crossing.artifacts import place_of, public_key_der, read_certificates, read_crl_file
 from ceremony.crossing.bundle import CAPS, LEDGER
 from ceremony.crossing.files import read_tree
 from ceremony.crossing.ledger import LedgerOfCeremony, certified_in, read_ledger
-from ceremony.crossing.subject import read_subject
+from ceremony.crossing.subject import Subject, read_subject
 from ceremony.crossing.verify import verify_bundle
 from ceremony.errors import CeremonyError
 from ceremony.pki.crl import Crl
@@ -52,6 +52,7 @@ class VerifiedBundle:
     root may have begun. `policies` gives, by the name of the intermediate that is its issuing CA, the NAMESPACE/POLICY of Azure Device
     Registry that the script names. `crls` are the newest of each root at the time of the ceremony; `other_roots` those of the chain
     that live beside this one, by label, and `cross` the cross-certificates between them, by (label of the key, label of the issuer);
+    `reissued` gives, by the name of an intermediate that the script re-issues, the serials of earlier certificates of its key;
     `destroyed` are the roots whose keys are gone, `revoked_names` names of intermediates of which a certificate is revoked.
     """
 
@@ -70,6 +71,7 @@ class VerifiedBundle:
     crls: tuple[Crl, ...] = ()
     other_roots: Mapping[str, CertificateOfBundle] = field(default_factory=dict)
     cross: Mapping[tuple[str, str], CertificateOfBundle] = field(default_factory=dict)
+    reissued: Mapping[str, frozenset[int]] = field(default_factory=dict)
     destroyed: tuple[DestroyedRoot, ...] = ()
     revoked_names: tuple[str, ...] = ()
 
@@ -122,6 +124,7 @@ def verified_bundle(path: Path, fingerprint: str) -> VerifiedBundle:
         root_fingerprint=subject.root_fingerprint,
         intermediates=found.get("intermediate-certificate", {}),
         proofs=_by_pair(found.get("proof-certificate", {})),
+        reissued=_reissued(subject, found.get("intermediate-certificate", {}), ledger.ceremonies[:-1]),
         destroyed=_destroyed(ledger.ceremonies),
         revoked_names=tuple(found.name for found in certified_in(ledger.ceremonies) if found.revoked and found.name),
         earlier=(
@@ -137,6 +140,15 @@ def verified_bundle(path: Path, fingerprint: str) -> VerifiedBundle:
         other_roots={name: root for name, root in roots.items() if name != label},
         cross=_by_pair(found.get("cross-certificate", {})),
     )
+
+
+def _reissued(
+    subject: Subject, made: Mapping[str, CertificateOfBundle], before: Sequence[LedgerOfCeremony]
+) -> dict[str, frozenset[int]]:
+    names = [entry.name for entry in subject.script.intermediates if entry.reissue and entry.name in made]
+    keys = {name: sha256_hex(public_key_der(made[name].certificate)) for name in names}
+    certified = certified_in(before)
+    return {name: frozenset(int(old.serial, 16) for old in certified if old.public_key_sha256 == keys[name]) for name in names}
 
 
 def _destroyed(ceremonies: Sequence[LedgerOfCeremony]) -> tuple[DestroyedRoot, ...]:

@@ -21,6 +21,7 @@ from ceremony.online.control_plane import UploadedCertificate
 from ceremony.online.groups import MANAGED, changed_record, differences, new_record
 from ceremony.online.plan import Action, Plan, moved, plan_bytes, planned_service
 from ceremony.online.receipts import Kind, Receipts
+from ceremony.online.successions import SUCCESSIONS, is_succeeded, succeeded_record
 from ceremony.online.world import Group, Service, World, time_text
 from ceremony.pki.names import shown_text
 from ceremony.words import sha256_hex
@@ -35,9 +36,11 @@ _KINDS: dict[tuple[str, str], Kind] = {
     ("verify", "~"): "certificate-verified",
     ("group", "+"): "group-made",
     ("group", "~"): "group-changed",
+    ("second", "~"): "group-changed",
+    ("promote", "~"): "group-changed",
     ("activate", "~"): "policy-activated",
 }
-_TABLES = {"group": "groups", "activate": "policies"}
+_TABLES = {"group": "groups", "second": "groups", "promote": "groups", "activate": "policies"}
 _CHANGED_MEANWHILE = (409, 412)
 
 
@@ -88,6 +91,10 @@ def refuse_odd_actions(plan: Plan, bundle: VerifiedBundle) -> None:
             seconds = [None, *(found.path for name, found in bundle.intermediates.items() if name != action.name)]
             fits = own is not None and action.file.path == own.path and set(action.settings) <= set(MANAGED)
             fits = fits and action.name not in bundle.policies and (action.secondary.path if action.secondary else None) in seconds
+        elif action.kind in SUCCESSIONS:
+            own = bundle.intermediates.get(action.name) if action.name in bundle.reissued else None
+            fits = own is not None and action.file.path == own.path and action.secondary is None and set(action.settings) <= set(MANAGED)
+            fits = fits and action.name not in bundle.policies
         elif action.kind == "activate":
             own = next((bundle.intermediates[name] for name, place in bundle.policies.items() if place == action.name), None)
             fits = own is not None and action.file.path == own.path and action.secondary is None
@@ -177,7 +184,7 @@ class _Run:
         control, data, octets = self._service.control, self._service.data, self._files[action.file.path].pem
         if action.kind == "activate":
             return self._service.registry().activate(action.name, (octets + self._root.pem).decode())
-        if action.kind != "group":
+        if _TABLES.get(action.kind) != "groups":
             if action.kind == "verify":
                 self._compare_clocks(action)
                 self._compare_codes(action, etag)
@@ -193,7 +200,10 @@ class _Run:
             there = self._service.group(action.name)
             if there is None or there.etag != etag:
                 raise CeremonyError("AZURE-CONFLICT", f"{action.name} was changed since the plan was made.")
-            data.put_group(changed_record(there, octets, second, action.settings), etag)
+            if action.kind == "second" or action.kind == "promote":
+                data.put_group(succeeded_record(there, action.kind, octets, action.settings), etag)
+            else:
+                data.put_group(changed_record(there, octets, second, action.settings), etag)
         return data.watch.last
 
     def _compare_clocks(self, action: Action) -> None:
@@ -228,14 +238,14 @@ class _Run:
     _verified_root_seen = False
 
     def _seen(self, action: Action) -> _Seen:
-        if action.kind == "group":
+        if _TABLES.get(action.kind) == "groups":
             return self._seen_group(action, self._service.group(action.name))
         if action.kind == "activate":
             return self._seen_policy(action, self._service.registry().policy(action.name))
         return self._seen_certificate(action, self._service.control.certificate(action.name))
 
     def _seen_in(self, world: World, action: Action) -> _Seen:
-        if action.kind == "group":
+        if _TABLES.get(action.kind) == "groups":
             return self._seen_group(action, world.group(action.name))
         if action.kind == "activate":
             return self._seen_policy(action, world.policy(action.name))
@@ -250,6 +260,8 @@ class _Run:
         if there is None:
             return _Seen(False, None)
         primary = sha256_hex(self._files[action.file.path].der)
+        if action.kind == "second" or action.kind == "promote":
+            return _Seen(is_succeeded(there, action.kind, primary, action.settings), there.etag)
         second = sha256_hex(self._files[action.secondary.path].der) if action.secondary else None
         same = there.is_enabled and there.primary_sha256 == primary and (second is None or there.secondary_sha256 == second)
         return _Seen(same and not differences(there, action.settings, second), there.etag)
@@ -272,7 +284,7 @@ class _Run:
     def _watch(self, action: Action) -> Watch:
         if action.kind == "activate":
             return self._service.registry().watch
-        return (self._service.data if action.kind == "group" else self._service.control).watch
+        return (self._service.data if _TABLES.get(action.kind) == "groups" else self._service.control).watch
 
     def _receipt(self, action: Action, how: str, before: str | None, after: str | None, answered: Answered | None) -> None:
         watch = self._watch(action)

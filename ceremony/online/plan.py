@@ -22,13 +22,14 @@ from ceremony.online.data_plane import MOST_GROUPS
 from ceremony.online.depends import open_to
 from ceremony.online.groups import differences, settings_of
 from ceremony.online.revoked import revoked_groups
+from ceremony.online.successions import succeeds, succession_of
 from ceremony.online.world import Group, World, time_text
 from ceremony.pki.names import shown_text
 from ceremony.words import sha256_hex
 
 LARGEST_PLAN = 4 << 20
 Sign = Literal["+", "~", "="]
-ActionKind = Literal["upload", "self-attest", "verify", "group", "activate"]
+ActionKind = Literal["upload", "self-attest", "verify", "group", "second", "promote", "activate"]
 
 _WARN_AT = 0.8
 _CERTIFICATE_NAME = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]{1,64}")
@@ -48,6 +49,7 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `etag` is that of what is there (None: nothing is). `file` is the certificate (of `verify` the proof), `secondary` the
     second certificate of a group, `settings` what stands in a group beside; `changes` says each difference for a person.
+    `second` and `promote` are of a group whose intermediate was re-issued (see successions).
     Of `activate` the name is NAMESPACE/POLICY of Azure Device Registry, and `etag` the digest of the policy's state: it has no etag.
     """
 
@@ -129,15 +131,21 @@ def read_plan(octets: bytes) -> Plan:
 
 
 def make_plan(
-    bundle: VerifiedBundle, config: OnlineConfig, world: World, *, enable: Collection[str] = (), self_attest: str | None = None
+    bundle: VerifiedBundle,
+    config: OnlineConfig,
+    world: World,
+    *,
+    enable: Collection[str] = (),
+    self_attest: str | None = None,
+    promote: Collection[str] = (),
 ) -> Plan:
     """What has to be done so that the service holds what the bundle and the settings say.
 
     `enable` names disabled groups to enable again; `self_attest` the certificate that the operator vouches for in place of a
-    proof. Raises CeremonyError ONLINE-NAME, ONLINE-LIMIT, ONLINE-CLOCK, ONLINE-CERTIFICATE-DIFFERS, ONLINE-GROUP-DIFFERS,
-    ONLINE-REVOKED, USAGE.
+    proof; `promote` re-issued intermediates that are to stand alone in their group. Raises CeremonyError ONLINE-NAME, ONLINE-LIMIT,
+    ONLINE-CLOCK, ONLINE-CERTIFICATE-DIFFERS, ONLINE-GROUP-DIFFERS, ONLINE-REVOKED, USAGE.
     """
-    planner = _Planner(bundle, config, world, frozenset(enable), self_attest)
+    planner = _Planner(bundle, config, world, frozenset(enable), self_attest, frozenset(promote))
     planner.refuse_unknown_names()
     actions = tuple(planner.actions())
     notes = (*planner.notes, *_limits(world, actions), *_notes_on_revoked(world, bundle), *_notes_on_world(world))
@@ -161,6 +169,7 @@ class _Planner:
     world: World
     enable: frozenset[str]
     self_attest: str | None
+    promote: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.notes: list[str] = []
@@ -170,6 +179,9 @@ class _Planner:
         secondaries = self.config.groups.secondaries
         if self.self_attest not in (None, self.bundle.label):
             raise CeremonyError("USAGE", f"--self-attest {shown_text(str(self.self_attest))}: the root is called {self.bundle.label}.")
+        for name in sorted(self.promote - self.bundle.reissued.keys()):
+            what = f"--promote {shown_text(name)}: the bundle re-issues no intermediate of that name."
+            raise CeremonyError("USAGE", what, state="Nothing was sent.")
         linked = self.world.service.hubs
         for hub in sorted(set(self.config.groups.hubs) - set(linked)):
             what = f"groups.hubs names {shown_text(hub)}, which is not linked to the service ({', '.join(linked) or 'no hub is'})."
@@ -263,6 +275,10 @@ class _Planner:
         if there is None:
             text = f"group, {_until(certificate)}" + (f", second certificate {second_name}" if second else "")
             return Action("+", "group", name, text, pin, None, second_pin, settings)
+        if second is None and succeeds(self.bundle, name, there):
+            found = succession_of(certificate, there, settings, promote=name in self.promote, enable=self.enable)
+            sign: Sign = "~" if found.changes else "="
+            return Action(sign, found.kind, name, found.text, pin, there.etag, settings=settings, changes=found.changes)
         if there.primary_sha256 != _sha256(certificate) or (second and there.secondary_sha256 not in (None, _sha256(second))):
             what = f"The group {name} is there with another certificate: SHA-256 {there.primary_sha256}."
             raise CeremonyError("ONLINE-GROUP-DIFFERS", what, state="Nothing was sent.")

@@ -121,9 +121,21 @@ def _of_certificate(world: World, certificate: UploadedCertificate, *, compromis
     if enabled and not compromised:
         what = f"Enabled groups stand on {shown_text(certificate.name)}: {', '.join(map(shown_text, enabled))}."
         raise CeremonyError("ONLINE-STILL-NEEDED", what, state=_UNTOUCHED)
+    if not compromised:
+        _refuse_without_a_successor(world, certificate)
     if not enabled:
         _refuse_referred(world, certificate.name)
     return Retirement("certificate", certificate.name, certificate.etag, enabled)
+
+
+def _refuse_without_a_successor(world: World, certificate: UploadedCertificate) -> None:
+    """In a roll-over the new root is proved before the old one goes: uploaded alone, it lets nobody in."""
+    others = [found for found in world.certificates if found.name != certificate.name]
+    waiting = [shown_text(found.name) for found in others if not found.is_verified]
+    if certificate.is_verified and waiting and len(waiting) == len(others):
+        what = f"{shown_text(certificate.name)} is the only verified root, and {', '.join(waiting)} is not verified yet."
+        do_now = "Prove the new root first: its proof comes from the ceremony (`ceremony online plan` and `apply` of that bundle)."
+        raise CeremonyError("ONLINE-STILL-NEEDED", what, state=_UNTOUCHED, do_now=do_now)
 
 
 def _refuse_referred(world: World, name: str) -> None:

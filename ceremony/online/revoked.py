@@ -36,15 +36,18 @@ class RevokedGroup:
 def revoked_groups(world: World, crls: Sequence[Crl]) -> Iterator[RevokedGroup]:
     """The groups of which a certificate stands on one of these CRLs. A serial is random: it tells the certificate by itself."""
     for group in world.groups:
-        entries = [crl.by_serial.get(_serial(group, place) or 0) for place in _HELD_AT for crl in crls]
+        entries = [crl.by_serial.get(serial_held(group, place) or 0) for place in _HELD_AT for crl in crls]
         for entry in entries:
             if entry is not None:
                 yield RevokedGroup(group, entry)
                 break
 
 
-def _serial(group: Group, place: str) -> int | None:
-    """The serial of the certificate itself where the service shows it, else as its `info` says (hex)."""
+def serial_held(group: Group, place: str) -> int | None:
+    """The serial of what the group holds at this place ("primary", "secondary").
+
+    That of the certificate itself where the service shows it, else as its `info` says (hex).
+    """
     certificate = held(group.record, place)
     pem = certificate.get("certificate")
     try:

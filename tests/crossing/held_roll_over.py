@@ -1,12 +1,15 @@
 """A held roll-over: the second root comes beside the first, each signs the other's key, and alpha.1 comes under the new one."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ceremony.pki.draft import Draft
 from ceremony.pki.roll_over import NEW_WITH_OLD, OLD_WITH_NEW, cross_path, cross_profile
+from tests.crossing import held_ceremony
 from tests.crossing.chaining import DAY
 from tests.crossing.held_ceremony import HeldCeremony, going_on, new_csr, new_root_key, spki
 from tests.crossing.held_reissue import csr_of, serial_of
@@ -26,10 +29,11 @@ _KINDS = ("roll-call", "check-clock", "check-machine", "use-root", "generate-roo
 _REST = ("import-request", "prove-possession", "sign-intermediates", "close")
 
 
-def roll_over_script(previous: HeldCeremony, *, reissue: bool = True) -> bytes:
+def roll_over_script(previous: HeldCeremony, *, reissue: bool = True, crosses: bool = False) -> bytes:
     """The script of the roll-over after `previous`; its new root has the subject of the old one, which it outlives."""
     names = ("alpha.1", "beta.2") if reissue else ("beta.2",)
-    text = script_of((*_KINDS, *_REST), names, proof=True, previous=previous.fingerprint).decode()
+    between = ("crossing", *_KINDS[:3]) if crosses else ()
+    text = script_of((*_KINDS, *between, *_REST), names, proof=True, previous=previous.fingerprint).decode()
     text = text.replace(f'label = "{G1}"', f'label = "{G2}"').replace(f'certificate = "{G1}"', f'certificate = "{G2}"')
     text = text.replace("2046-11-19", "2056-11-19", 1).replace("[profiles.factory]", f"{TABLE}[profiles.factory]", 1)
     if reissue:
@@ -48,10 +52,12 @@ def roll_over(
     keys: Mapping[str, Any] | None = None,
     signers: Mapping[str, Any] | None = None,
     left_out: str = "",
+    crossing: Callable[[HeldCeremony], str] | None = None,
 ) -> HeldCeremony:
     """Holds it as the steps do, but for what is said to be otherwise: the end of the cross-certificates, whose key each of them holds and
-    who signs it, and one that is never made."""
-    ceremony = HeldCeremony(folder, script or roll_over_script(previous), **going_on(previous))
+    who signs it, and one that is never made. At its `crossing` the first bundle leaves, and the code for the new root comes in."""
+    script = script or roll_over_script(previous, crosses=crossing is not None)
+    ceremony = HeldCeremony(folder, script, **going_on(previous))
     old = (previous.root_key, previous.root_der)
     ceremony.prepare()
     ceremony.begin("use-root")
@@ -65,10 +71,18 @@ def roll_over(
     ceremony.begin("cross-certify")
     _cross_certify(ceremony, old, new, until, keys or {}, signers or {}, left_out)
     ceremony.finish()
+    code = held_ceremony.CODE
+    if crossing:
+        ceremony.seal("crossing")
+        code = crossing(ceremony)
+        ceremony.cross()
+        ceremony.prepare()
     names = [entry.name for entry in ceremony.tables.intermediates]
     csrs = {name: csr_of(previous, name) if name == "alpha.1" else new_csr(f"CN={name},O=Example") for name in names}
-    ceremony.import_request(csrs, proof=True)
-    ceremony.prove()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(held_ceremony, "CODE", code)
+        ceremony.import_request(csrs, proof=True)
+        ceremony.prove()
     ceremony.sign_intermediates()
     ceremony.seal("close")
     return ceremony

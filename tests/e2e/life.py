@@ -197,10 +197,10 @@ class Life:
         assert ran.code == 0, ran
         return ran
 
-    def apply(self, bundle: Path, fingerprint: str) -> None:
+    def apply(self, bundle: Path, fingerprint: str, *more: str) -> None:
         """Plan and apply; then a second plan has nothing to do."""
-        plan = self.base / f"plan-{fingerprint[:8]}"
-        self.done("plan", bundle, "--fingerprint", fingerprint, "-o", plan)
+        plan = self.base / f"plan-{len(list(self.base.glob('plan-*'))) + 1}"
+        self.done("plan", bundle, "--fingerprint", fingerprint, "-o", plan, *more)
         self.done("apply", plan, "--receipts", self.receipts)
         assert self.online("plan", bundle, "--fingerprint", fingerprint, "--detailed-exitcode").code == 0
 
@@ -246,6 +246,11 @@ class Life:
         more = [part for file in untrusted for part in ("-untrusted", str(last / file))]
         given = ["-x509_strict", "-attime", moment, "-CAfile", str(last / "root" / f"{trusted}.cert.pem"), *more, str(path)]
         return subprocess.run(["openssl", "verify", *given], capture_output=True, check=False).returncode == 0
+
+    def serial_of(self, name: str) -> str:
+        """The serial (40 hex digits) of the newest intermediate of this name."""
+        path = next(path for held in reversed(self.ceremonies) for path in held.bundle.glob(f"intermediates/{name}.cert.pem"))
+        return f"{x509.load_pem_x509_certificate(path.read_bytes()).serial_number:040x}"
 
     def certificates(self, label: str) -> list[Path]:
         """Every intermediate that was ever signed by this root, which may share its name with another."""

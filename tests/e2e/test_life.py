@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from ceremony.crossing.history import history_of
 from ceremony.crossing.verify import verify_bundle
@@ -143,20 +144,26 @@ def rolled_over(lived: Life) -> None:
     lived.on("2033-11-24")
     old = {"label": G1, "subject": _SUBJECT, "not_after": until("2046-11-19"), "overlap_until": until("2037-01-01")}
     lived.root = lived.root | {"label": G2, "not_after": until("2053-11-19")}
-    names = ("alpha.3", "beta.3", "gamma.3")
+    names, wanted = ("alpha.2", "beta.3", "gamma.3"), intermediates("alpha.2", "beta.3", "gamma.3", end="2038-11-24")
+    wanted["intermediates"][0]["reissue"] = lived.serial_of("alpha.2")
     out = (*USE, "unlock", "generate-root", "unlock", "certify-root", "unlock", "cross-certify")
     back = ("import-request", "unlock", "prove-possession", "unlock", "sign-intermediates")
-    over_the_gap(lived, out, back, names, roll_over=old, **intermediates(*names, end="2038-11-24"))
+    over_the_gap(lived, out, back, names, roll_over=old, **wanted)
+    rolled = lived.ceremonies[-1]
     looked_at(lived, **OLD, beta_2="good", alpha_2="good", gamma_2="good")
     new_with_old, old_with_new = f"cross/{G2}/by-{G1}.cert.pem", f"cross/{G1}/by-{G2}.cert.pem"
-    assert lived.accepts("alpha.3", G1, new_with_old) and lived.accepts("beta.2", G2, old_with_new)
-    assert not lived.accepts("alpha.3", G1) and not lived.accepts("beta.2", G2)
-    new = dict.fromkeys(names, True)
-    assert lived.at_service() == ({G1: True, G2: True}, {"beta.2": True, "alpha.2": True, "gamma.2": True, **new})
+    assert lived.accepts("gamma.3", G1, new_with_old) and lived.accepts("beta.2", G2, old_with_new)
+    assert not lived.accepts("gamma.3", G1) and not lived.accepts("beta.2", G2)
+    groups = dict.fromkeys(("alpha.2", "beta.2", "gamma.2", "beta.3", "gamma.3"), True)
+    assert lived.at_service() == ({G1: True, G2: True}, groups)
+    assert len(lived.simulator.state.groups["alpha.2"].signing_certificates) == 2, "devices of either chain get in"
     lived.on("2033-12-01")
     lived.hold(*USE, *CRL, **crl("2037-06-24"))
     looked_at(lived, **OLD, beta_2="good", alpha_2="good", gamma_2="good")
     assert lived.judged(G2) == dict.fromkeys(names, "good")
+    lived.apply(rolled.bundle, rolled.fingerprint, "--promote", "alpha.2")
+    (alone,) = lived.simulator.state.groups["alpha.2"].signing_certificates
+    assert f"{x509.load_der_x509_certificate(alone).serial_number:040x}" == lived.serial_of("alpha.2")
 
 
 OLD = {"alpha_1": "expired", "beta_1": "revoked", "gamma_1": "expired"}
@@ -173,14 +180,14 @@ def ended(lived: Life) -> None:
     looked_at(lived, **OLD, beta_2="expired", alpha_2="expired", gamma_2="expired")
     assert [pair.label for pair in lived.store.pairs.values()] == [G2]
     assert destroyed_at(lived) == ["drift"]
-    for name in ("alpha.2", "beta.2", "gamma.2", G1):
+    for name in ("beta.2", "gamma.2", G1):
         lived.done("retire", name, "--confirm", name, "--receipts", lived.receipts)
     assert destroyed_at(lived) == ["note"]
     lived.root = young
     lived.on("2037-01-10")
     lived.hold(*USE, *CRL, **crl("2038-02-24"))
-    assert lived.judged(G2) == {"alpha.3": "good", "beta.3": "good", "gamma.3": "good"}
-    assert lived.at_service() == ({G2: True}, {"alpha.3": True, "beta.3": True, "gamma.3": True})
+    assert lived.judged(G2) == {"alpha.2": "good", "beta.3": "good", "gamma.3": "good"}
+    assert lived.at_service() == ({G2: True}, {"alpha.2": True, "beta.3": True, "gamma.3": True})
     assert [path.name for path in (lived.ceremonies[-1].bundle / "root").iterdir()] == [f"{G2}.cert.pem"]
     assert len(lived.ceremonies) == 12
 

@@ -222,6 +222,11 @@ class Life:
             certificates = {name: found.is_verified for name, found in state.certificates.items()}
             return certificates, {name: group.is_enabled for name, group in state.groups.items()}
 
+    def serials_in_group(self, name: str) -> list[str]:
+        """The serials of the certificates that an enrollment group holds, the primary first."""
+        held = self.simulator.state.groups[name].signing_certificates
+        return [f"{x509.load_der_x509_certificate(der).serial_number:040x}" for der in held]
+
     # --- the judge
 
     def judged(self, label: str) -> dict[str, str]:

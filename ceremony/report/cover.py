@@ -92,6 +92,9 @@ def _of_script(record: Record) -> tuple[tuple[str, str], ...]:
         rows.append(("May be held", f"from {text_of(window.get('from'))} to {text_of(window.get('to'))}, both days included"))
     if script.root:
         rows.append(("Root", f"{text_of(script.root.get('subject'))}, key {text_of(script.root.get('key'))}"))
+    if isinstance(old := script.rest.get("roll_over"), dict):
+        until = text_of(old.get("overlap_until"))
+        rows.append(("Rolls over from", f"{text_of(old.get('label'))}, {text_of(old.get('subject'))}; both hold until {until}"))
     if script.activation:
         rows += told(script.activation.lines()[:3])
     return (*rows, ("Key generation", f"witnessed {EVIDENCE.get(script.evidence, script.evidence)}"))

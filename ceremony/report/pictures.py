@@ -13,7 +13,12 @@ from ceremony.report.record import Record
 from ceremony.report.rows import line_numbers, text_of
 from ceremony.transcript import Line
 
-_KINDS = {"root-certificate": "Root", "intermediate-certificate": "Intermediate", "proof-certificate": "Proof of possession"}
+_KINDS = {
+    "root-certificate": "Root",
+    "intermediate-certificate": "Intermediate",
+    "proof-certificate": "Proof of possession",
+    "cross-certificate": "Cross-certificate",
+}
 _OUTSIDE = 1000
 
 
@@ -22,10 +27,16 @@ def chain(record: Record, certificates: Mapping[str, bytes]) -> list[Block]:
     made = [artifact for artifact in record.artifacts if artifact.kind in _KINDS]
     if not made:
         return []
-    root = next((artifact for artifact in made if artifact.kind == "root-certificate"), None)
+    root = record.own_root
     above = Node(0, "Root of an earlier ceremony", (f"SHA-256 {record.root_certificate_sha256 or 'not in this record'}",))
     first = _node(root, 0, certificates) if root else above
-    others = [_node(artifact, 1, certificates) for artifact in made if artifact is not root]
+    # What another root of the chain signed hangs from that one, after all of the ceremony's own.
+    elsewhere = [other for other in made if other.kind == "root-certificate" and other != root]
+    by_them = {f"/by-{other.path.removeprefix('root/')}": other for other in elsewhere}
+    of_them = [artifact for artifact in made if any(artifact.path.endswith(by) for by in by_them)]
+    others = [_node(artifact, 1, certificates) for artifact in made if artifact.kind != "root-certificate" and artifact not in of_them]
+    for by, other in by_them.items():
+        others += [_node(other, 0, certificates), *(_node(cross, 1, certificates) for cross in of_them if cross.path.endswith(by))]
     told = f"{first.title}, under it: {'; '.join(node.title for node in others) or 'nothing yet'}"
     return [Heading("The chain"), Tree(told, (first, *others))]
 

@@ -268,6 +268,13 @@ class Record:
         return digest
 
     @property
+    def own_root(self) -> Artifact | None:
+        """The certificate of the ceremony's own root: that of the script's label, else the first; others of the chain are carried on."""
+        roots = [artifact for artifact in self.artifacts if artifact.kind == "root-certificate"]
+        named = f"root/{self.script.root.get('label')}.cert.pem"
+        return next((root for root in roots if root.path == named), roots[0] if roots else None)
+
+    @property
     def token(self) -> dict[str, Any]:
         """What the token in use said of itself last; {} when none was used."""
         return next((products.token for products in reversed([*self.products()]) if products.token), {})

@@ -22,11 +22,11 @@ def how_to_verify(record: Record) -> list[Block]:
     seal = next((line for line in reversed(record.lines) if line.type == "sealed"), None)
     if seal is None:
         return [Heading("How to verify"), Paragraph("Nothing was sealed yet, so there is no bundle to verify.")]
-    roots = [artifact.path for artifact in record.artifacts if artifact.kind == "root-certificate"]
+    own = record.own_root
     return _commands(
         fingerprint=seal.sha256,
         script=record.script_sha256,
-        root=roots[0] if roots and record.root_certificate_sha256 else "",
+        root=own.path if own and record.root_certificate_sha256 else "",
         root_sha256=record.root_certificate_sha256 or "",
         leaves=[artifact.path for artifact in record.artifacts if artifact.kind in ("intermediate-certificate", "proof-certificate")],
         attime=f" -attime {int(dt.datetime.fromisoformat(seal.time).timestamp())}",

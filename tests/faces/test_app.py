@@ -337,6 +337,7 @@ def test_the_screen_locks_and_hides_everything_until_enter() -> None:
     async def play(driver: Driver) -> None:
         await driver.until("Type it twice.")
         await driver.press(*"7391")
+        driver.app._idle_seconds = 0.1
         frame = await driver.until("Press Enter to open.")
         assert isinstance(driver.app.screen, Cover)
         assert "REHEARSAL" in frame
@@ -350,7 +351,7 @@ def test_the_screen_locks_and_hides_everything_until_enter() -> None:
         await driver.type("739184")
         await driver.until("The ceremony is done.")
 
-    drive(conduct, play, idle_seconds=0.4)
+    drive(conduct, play, idle_seconds=300)
     assert conduct.secrets == [b"739184"]
 
 

@@ -1,6 +1,6 @@
 """What each return value of PKCS#11 means to a person: our code, the cause, and whether a retry costs a PIN try.
 
-Names and numbers: PKCS#11 v2.40 header (pkcs11t.h), the whole of it. What to do next stands with our code in
+Names and numbers: OASIS' headers of PKCS#11 v2.40 and v3.0 (pkcs11t.h), the whole of them. What to do next stands with our code in
 `errors.HSM_CODES`, unless the value itself asks for something more exact.
 """
 
@@ -49,6 +49,7 @@ CKR: Final[dict[int, Returned]] = {
     0x032: Returned("CKR_DEVICE_REMOVED", _LOST, "the token was removed during the call"),
     0x040: Returned("CKR_ENCRYPTED_DATA_INVALID", _MISUSED, "encrypted data was not valid"),
     0x041: Returned("CKR_ENCRYPTED_DATA_LEN_RANGE", _MISUSED, "encrypted data had the wrong length"),
+    0x042: Returned("CKR_AEAD_DECRYPT_FAILED", _MISUSED, "encrypted data was not authentic"),
     0x050: Returned("CKR_FUNCTION_CANCELED", "TOKEN-CANCELLED", "the call was cancelled at the token"),
     0x051: Returned("CKR_FUNCTION_NOT_PARALLEL", _MISUSED, "no call is running in parallel"),
     0x054: Returned("CKR_FUNCTION_NOT_SUPPORTED", "MECHANISM-MISSING", "the module does not have this call", _VENDORS_TOOL),
@@ -115,13 +116,18 @@ CKR: Final[dict[int, Returned]] = {
     0x1A1: Returned("CKR_MUTEX_NOT_LOCKED", _MISUSED, "the module's locking is broken"),
     0x1B0: Returned("CKR_NEW_PIN_MODE", "TOKEN-PIN-EXPIRED", "the token wants a new PIN"),
     0x1B1: Returned("CKR_NEXT_OTP", "TOKEN-PIN-REFUSED", "the token wants another one-time password"),
-    0x1C0: Returned("CKR_EXCEEDED_MAX_ITERATIONS", _FAILED, "the token gave up after too many attempts at making a key"),
-    0x1C1: Returned("CKR_FIPS_SELF_TEST_FAILED", _FAILED, "the token's self-test failed", "Do not use this token. Tell the vendor."),
-    0x1C2: Returned("CKR_LIBRARY_LOAD_FAILED", "MODULE-UNLOADABLE", "the module could not load a library that it needs"),
-    0x1C3: Returned("CKR_PIN_TOO_WEAK", "TOKEN-PIN-REFUSED", "the PIN is too simple for the token"),
-    0x1C4: Returned("CKR_PUBLIC_KEY_INVALID", "KEY-ATTRIBUTE", "the token found the public key invalid"),
+    0x1B5: Returned("CKR_EXCEEDED_MAX_ITERATIONS", _FAILED, "the token gave up after too many attempts at making a key"),
+    0x1B6: Returned("CKR_FIPS_SELF_TEST_FAILED", _FAILED, "the token's self-test failed", "Do not use this token. Tell the vendor."),
+    0x1B7: Returned("CKR_LIBRARY_LOAD_FAILED", "MODULE-UNLOADABLE", "the module could not load a library that it needs"),
+    0x1B8: Returned("CKR_PIN_TOO_WEAK", "TOKEN-PIN-REFUSED", "the PIN is too simple for the token"),
+    0x1B9: Returned("CKR_PUBLIC_KEY_INVALID", "KEY-ATTRIBUTE", "the token found the public key invalid"),
     0x200: Returned("CKR_FUNCTION_REJECTED", "TOKEN-CANCELLED", "the call was rejected at the token"),
+    0x201: Returned("CKR_TOKEN_RESOURCE_EXCEEDED", "TOKEN-BUSY", "the token has not enough of its own memory or time for this"),
+    0x202: Returned("CKR_OPERATION_CANCEL_FAILED", _FAILED, "an operation could not be cancelled", _ANEW),
 }  # fmt: skip
+
+_OF_P11_KIT: Final = {0x1C0: 0x1B5, 0x1C1: 0x1B6, 0x1C2: 0x1B7, 0x1C3: 0x1B8, 0x1C4: 0x1B9}
+"""p11-kit's own header has other numbers for five of them; modules that are built with it return those."""
 
 _VENDOR_DEFINED: Final = 0x80000000
 
@@ -130,10 +136,10 @@ NUMBER_OF: Final[dict[str, int]] = {row.name: number for number, row in CKR.item
 
 def returned(number: int) -> Returned:
     """The row of a return value; a vendor's own and unknown ones are told by their number."""
-    row = CKR.get(number)
+    row = CKR.get(_OF_P11_KIT.get(number, number))
     if row:
         return row
-    whose = "a value of the vendor's own" if number >= _VENDOR_DEFINED else "a value that PKCS#11 2.40 does not have"
+    whose = "a value of the vendor's own" if number >= _VENDOR_DEFINED else "a value that PKCS#11 3.0 does not have"
     return Returned(f"0x{number:08x}", _FAILED, f"{whose}; the vendor's manual explains it")
 
 

@@ -68,10 +68,16 @@ static UL before(const char *function) {
 HOOK(C_Initialize, 0)
 HOOK(C_GetInfo, 2)
 HOOK(C_GetSlotList, 4)
+HOOK(C_GetSlotInfo, 5)
 HOOK(C_OpenSession, 12)
+HOOK(C_CloseSession, 13)
+HOOK(C_CloseAllSessions, 14)
+HOOK(C_GetSessionInfo, 15)
 HOOK(C_Logout, 19)
 HOOK(C_DestroyObject, 22)
 HOOK(C_FindObjectsInit, 26)
+HOOK(C_FindObjects, 27)
+HOOK(C_FindObjectsFinal, 28)
 HOOK(C_SignInit, 42)
 HOOK(C_GenerateKeyPair, 59)
 HOOK(C_GenerateRandom, 64)
@@ -137,7 +143,8 @@ static UL C_GetTokenInfo(ALL) {
 }
 
 static UL C_GetMechanismList(ALL) {
-  UL number, value = real->f[7](a, b, c, d, e, f, g, h);
+  UL number, value = before("C_GetMechanismList");
+  if (!value) value = real->f[7](a, b, c, d, e, f, g, h);
   if (!value && b && rule("C_GetMechanismList", "without", &number))
     for (UL i = 0; i < *(UL *)c; i++)
       if (((UL *)b)[i] == number) ((UL *)b)[i] = 0x220;
@@ -168,17 +175,23 @@ UL C_GetFunctionList(List **list) {
     mine.f[0] = C_Initialize;
     mine.f[2] = C_GetInfo;
     mine.f[4] = C_GetSlotList;
+    mine.f[5] = C_GetSlotInfo;
     mine.f[6] = C_GetTokenInfo;
     mine.f[7] = C_GetMechanismList;
     mine.f[9] = C_InitToken;
     mine.f[10] = C_InitPIN;
     mine.f[11] = C_SetPIN;
     mine.f[12] = C_OpenSession;
+    mine.f[13] = C_CloseSession;
+    mine.f[14] = C_CloseAllSessions;
+    mine.f[15] = C_GetSessionInfo;
     mine.f[18] = C_Login;
     mine.f[19] = C_Logout;
     mine.f[22] = C_DestroyObject;
     mine.f[24] = C_GetAttributeValue;
     mine.f[26] = C_FindObjectsInit;
+    mine.f[27] = C_FindObjects;
+    mine.f[28] = C_FindObjectsFinal;
     mine.f[42] = C_SignInit;
     mine.f[43] = C_Sign;
     mine.f[59] = C_GenerateKeyPair;

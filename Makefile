@@ -3,13 +3,15 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Scripts in .venv hold absolute paths: a checkout that was moved needs its .venv anew.
 moved := $(shell [ "$$(cat .venv/ready 2>/dev/null)" = "$(CURDIR)" ] || rm -f .venv/ready)
 SCRIPT ?= ceremony-scripts/first-ceremony.toml
+# Those that make a root or use it.
+ROOT_SCRIPTS := $(filter-out check-token reshare recover-quorum %.answers,$(basename $(notdir $(wildcard ceremony-scripts/*.toml))))
 SCHEMA := ceremony-scripts/ceremony-script.schema.json
 
 help:
 	@echo "make demo        watch a whole ceremony on a throw-away SoftHSM token"
 	@echo "make rehearse    rehearse a script: make rehearse SCRIPT=ceremony-scripts/first-ceremony.toml"
 	@echo "make test        all tests"
-	@echo "make crashes     the crash tests at every line and half line, each cut followed to the end"
+	@echo "make crash-matrix  each shipped script cut at every durable change, each cut followed to the end; MINUTES=n for a sample"
 	@echo "make blind       each check of verify made blind: the tests named for it must go red"
 	@echo "make interop     the contract and a whole first ceremony on other software tokens, measured into docs/tokens.md"
 	@echo "make lint        ruff, mypy, import contracts, generated files"
@@ -33,8 +35,11 @@ rehearse: .venv/ready
 test: .venv/ready
 	python -m pytest -n 3
 
-crashes: .venv/ready
-	CEREMONY_ALL_CRASHES=1 python -m pytest -n 2 tests/engine/test_crashes.py tests/room/test_crashes_on_softhsm.py
+crash-matrix: .venv/ready
+	python -m tests.crash_matrix --write $(if $(MINUTES),--minutes $(MINUTES))
+	python -m tests.crash_matrix --softhsm --write $(if $(MINUTES),--minutes $(MINUTES)) $(ROOT_SCRIPTS)
+	$(if $(MINUTES),,CEREMONY_ALL_CRASHES=1) python -m pytest -n 2 tests/engine/test_crashes.py tests/room/test_crashes_on_softhsm.py \
+	    tests/hsm/test_every_return_value.py
 
 blind: .venv/ready
 	python -m tests.blind_checks
@@ -81,4 +86,4 @@ pins:
 	sh requirements/install.sh
 	echo "$(CURDIR)" > $@
 
-.PHONY: help setup demo rehearse test crashes blind interop lint goldens schema docs dist wheelhouse airgap pins
+.PHONY: help setup demo rehearse test crash-matrix blind interop lint goldens schema docs dist wheelhouse airgap pins

@@ -12,6 +12,7 @@ from hsm.errors import TokenError
 from hsm.facts import AttributeReading, FoundKey, GeneratedKey, ModuleInfo, ObjectInfo, SignatureMade, TokenInfo
 
 SERIAL = "MEM0001"
+_CURVES: dict[str, type[ec.EllipticCurve]] = {"ec:secp256r1": ec.SECP256R1, "ec:secp384r1": ec.SECP384R1}
 
 
 @dataclass
@@ -219,8 +220,7 @@ class MemoryToken:
         self._faults.raise_before("generate-key")
         if key_id.hex() in self.store.pairs or any(pair.label == label for pair in self.store.pairs.values()):
             raise TokenError("KEY-EXISTS", "Label or id is taken.")
-        assert key == "ec:secp384r1"
-        pair = Pair(label, ec.generate_private_key(ec.SECP384R1()), has_public=False)
+        pair = Pair(label, ec.generate_private_key(_CURVES[key]()), has_public=False)
         self.store.pairs[key_id.hex()] = pair
         self.store.generated += 1
         self._changed("private half")

@@ -2,7 +2,9 @@
 
 import os
 import re
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -81,12 +83,18 @@ def compared_with_goldens(kept: dict[str, str]) -> None:
     assert not different, "\n".join(different)
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """The ceremony's folder, always as long by its name: the screens show places, and what they fill of a line is in the goldens."""
+    with tempfile.TemporaryDirectory(prefix="terminal-", dir="/tmp") as place:
+        yield Path(place) / "D"
+
+
 @pytest.mark.parametrize("colours", [{}, {"NO_COLOR": "1"}], ids=["colours", "NO_COLOR"])
-def test_a_whole_ceremony_key_by_key(colours: dict[str, str], tmp_path: Path) -> None:
+def test_a_whole_ceremony_key_by_key(colours: dict[str, str], tmp_path: Path, folder: Path) -> None:
     kept: dict[str, str] = {}
     pin = made_up_pin()
     processes: list[str] = []
-    folder = tmp_path / "D"
     with terminal(tmp_path / "tmux", "rehearse", SCRIPTS / "root-generation.toml", "--dir", folder, environ=colours) as tmux:
 
         def looked(question: str, screen: str) -> None:
@@ -110,7 +118,7 @@ def test_a_whole_ceremony_key_by_key(colours: dict[str, str], tmp_path: Path) ->
         terminal_without(tmux, pin)
         raw = tmux.raw.read_bytes()
     assert processes == []
-    assert files_with(tmp_path, pin) == []
+    assert files_with(tmp_path, pin) == files_with(folder.parent, pin) == []
     assert len(person.seen) > 40
     for screen in person.seen:
         fits_the_console(screen)

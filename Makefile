@@ -12,6 +12,7 @@ help:
 	@echo "make rehearse    rehearse a script: make rehearse SCRIPT=ceremony-scripts/first-ceremony.toml"
 	@echo "make test        all tests"
 	@echo "make crash-matrix  each shipped script cut at every durable change, each cut followed to the end; MINUTES=n for a sample"
+	@echo "make fuzz        coverage-guided fuzzing of all that reads others' files; MINUTES=n, 10 unless said"
 	@echo "make blind       each check of verify made blind: the tests named for it must go red"
 	@echo "make interop     the contract and a whole first ceremony on other software tokens, measured into docs/tokens.md"
 	@echo "make lint        ruff, mypy, import contracts, generated files"
@@ -40,6 +41,11 @@ crash-matrix: .venv/ready
 	python -m tests.crash_matrix --softhsm --write $(if $(MINUTES),--minutes $(MINUTES)) $(ROOT_SCRIPTS)
 	$(if $(MINUTES),,CEREMONY_ALL_CRASHES=1) python -m pytest -n 2 tests/engine/test_crashes.py tests/room/test_crashes_on_softhsm.py \
 	    tests/hsm/test_every_return_value.py
+
+# The fuzzer is built for Linux alone, and nothing else needs it: a folder of its own.
+fuzz: .venv/ready
+	test -d .venv/fuzz || python -m pip install --quiet --target .venv/fuzz --require-hashes --only-binary :all: -r requirements/fuzz.txt
+	PYTHONPATH=.venv/fuzz python -m tests.fuzz --minutes $(or $(MINUTES),10) $(TARGETS)
 
 blind: .venv/ready
 	python -m tests.blind_checks
@@ -86,4 +92,4 @@ pins:
 	sh requirements/install.sh
 	echo "$(CURDIR)" > $@
 
-.PHONY: help setup demo rehearse test crash-matrix blind interop lint goldens schema docs dist wheelhouse airgap pins
+.PHONY: help setup demo rehearse test crash-matrix fuzz blind interop lint goldens schema docs dist wheelhouse airgap pins

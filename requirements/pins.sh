@@ -12,6 +12,7 @@ pin() {
 
 pin build --group build
 pin installer --group installer
+pin fuzz --group fuzz
 pin offline pyproject.toml
 pin online --extra online pyproject.toml
 pin adr --extra online --extra adr pyproject.toml

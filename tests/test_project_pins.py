@@ -20,6 +20,7 @@ PIN_FILES = {
     "device": PROJECT["dependencies"] + EXTRAS["device"],
     "dev": PROJECT["dependencies"] + EXTRAS["online"] + EXTRAS["adr"] + EXTRAS["device"] + EXTRAS["dev"],
     "build": DOCUMENT["dependency-groups"]["build"],
+    "fuzz": DOCUMENT["dependency-groups"]["fuzz"],
 }
 NETWORK_CLIENTS = {"requests", "urllib3", "certifi", "httpx", "aiohttp", "msal", "pyjwt"}
 

@@ -8,7 +8,6 @@ from ceremony.crossing.verify import verify_bundle
 from ceremony.transcript import Line, read_lines
 from tests.crash_matrix.token_files import stores_of
 
-PAST = Path("work/rehearsal/past")
 _LOOKED_AFTER = ("sign", "generate-key", "destroy-key", "wipe-token")
 """Acts that are never simply done again: after an interruption the record says what came of them."""
 
@@ -17,6 +16,11 @@ def lines_of(folder: Path) -> list[Line]:
     """The whole lines of a record; none where there is none yet."""
     record = folder / "transcript.jsonl"
     return read_lines(record.read_bytes())[0] if record.exists() else []
+
+
+def pasts(folder: Path) -> list[Path]:
+    """The folders of the ceremonies that the rehearsal made up as its past, in their order."""
+    return sorted(record.parent for record in folder.glob("work/rehearsal/past*/transcript.jsonl"))
 
 
 def undecided(lines: list[Line]) -> Line | None:
@@ -54,8 +58,8 @@ def assert_right_end(folder: Path, like: End, cut: list[Line]) -> None:
     _assert_nothing_unnoticed(folder, lines)
     last = max((folder / "bundles").iterdir(), key=lambda place: int(place.name))
     seal = [line.sha256 for line in lines if line.type == "sealed"][-1]
-    previous = folder / PAST / "bundles/1"
-    verdict = verify_bundle(last, fingerprint=seal, previous=previous if previous.exists() else None)
+    previous = [past / "bundles/1" for past in pasts(folder)]
+    verdict = verify_bundle(last, fingerprint=seal, previous=previous[-1] if previous else None)
     assert verdict.word == "GOOD", [f"{check.name}: {check.detail}" for check in verdict.checks if not check.passed]
 
 
@@ -75,7 +79,7 @@ def _assert_told(lines: list[Line], cut: list[Line]) -> None:
 def _assert_nothing_unnoticed(folder: Path, lines: list[Line]) -> None:
     """Each to-be-signed is signed once, and once more for each `recovered` line that says so; the same of keys. In memory alone."""
     stores = stores_of(folder)
-    past = lines_of(folder / PAST)
+    past = [line for place in pasts(folder) for line in lines_of(place)]
     allowed: Counter[str] = Counter()
     again = Counter(line.data["key"] for line in lines if line.type == "recovered" and line.data["how"] == "signed-again")
     for line in (*past, *lines):

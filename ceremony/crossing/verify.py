@@ -108,7 +108,7 @@ def verify_bundle(
     except CeremonyError as broken:
         unread = Check("record", False, f"{broken.what} All other checks need the record; they were not made.")
         return Verdict((*checks, unread), anchored=False)
-    checks += [_run(name, problems, subject, passed) for name, problems, passed in _CHECKS]
+    checks += [_run(name, problems, subject, _passed(name, passed, subject)) for name, problems, passed in _CHECKS]
     checks.append(_report(subject, bundle, render, program))
     signed_by, unusual = _texts(lambda: _signed_by(subject)), _texts(lambda: _unusual(subject))
     checks.append(_run("sign-offs", statements.problems_with_sign_offs, subject, "; ".join(signed_by)))
@@ -153,6 +153,14 @@ def _run(name: str, problems: Callable[[Subject], Iterable[str]], subject: Subje
         return _check(name, problems(subject), passed)
     except CeremonyError as broken:
         return _check(name, [broken.what], "")
+
+
+def _passed(name: str, passed: str, subject: Subject) -> str:
+    """What a check says that passed: of what is not in the bundle at all it claims nothing."""
+    kinds, verbs = _ABOUT.get(name, ((), ()))
+    if not (kinds or verbs) or any(artifact.kind in kinds for artifact in subject.record.sealed.artifacts):
+        return passed
+    return passed if any(line.data.get("verb") in verbs for line in subject.record.of_type("result")) else _NONE_HERE
 
 
 def _texts(told: Callable[[], list[str]]) -> tuple[str, ...]:
@@ -251,6 +259,20 @@ def _problems_with_previous(subject: Subject, previous: Path) -> Iterable[str]:
     for found in breaks_between(place_in_chain(earlier), place_in_chain(subject)):
         yield f"{found.kind}: {found.text}"
 
+
+_NONE_HERE = "nothing of the kind in this bundle"
+
+_ABOUT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "intermediates": (("intermediate-certificate",), ()),
+    "proofs": (("proof-certificate",), ()),
+    "cross-certificates": (("cross-certificate",), ()),
+    "crl": (("crl",), ()),
+    "evidence": ((), ("generate-key",)),
+    "backup": ((), ("look-at-copy",)),
+    "attachments": ((), ("import-evidence",)),
+    "attestation": ((), ("import-attestation",)),
+}
+"""Checks of what not every bundle holds: by the kinds of artifacts and the verbs of acts that they are about."""
 
 _CHECKS: tuple[tuple[str, Callable[[Subject], Iterable[str]], str], ...] = (
     ("files", _problems_with_listing, "exactly those that the seal and the format name"),

@@ -52,6 +52,13 @@ def test_a_good_bundle_is_unanchored_without_an_anchor(bundle: Path) -> None:
     assert len(verdict.signed_by) == 3
 
 
+def test_a_check_claims_nothing_of_what_is_not_in_the_bundle(bundle: Path) -> None:
+    told = {check.name: check.detail for check in verify_bundle(bundle).checks}
+    assert told["proofs"] == "signed by the root itself, on the code that came in"
+    for name in ("crl", "backup", "attachments", "attestation", "cross-certificates"):
+        assert told[name] == "nothing of the kind in this bundle"
+
+
 @pytest.mark.parametrize("anchor", ["fingerprint", "script_digest", "root_fingerprint"])
 def test_an_anchor_makes_it_good_and_a_wrong_one_fails(held: HeldCeremony, bundle: Path, anchor: str) -> None:
     right = {"fingerprint": held.fingerprint, "script_digest": sha256_hex(held.script), "root_fingerprint": sha256_hex(held.root_der)}

@@ -50,7 +50,10 @@ _KEY_USAGES = {
     "crl_sign": "cRLSign",
 }
 _SHOWN_OCTETS = 48
-_UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+# A name with a bit string in it is a TypeError of the library.
+_UNREADABLE = (
+    ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
+)  # fmt: skip
 
 
 def serial_text(serial: int) -> str:

@@ -165,6 +165,16 @@ def test_rsa_pss_as_the_requests_own_signature_is_taken():
     assert _codes(read_csr(pem)) == []
 
 
+def test_a_name_of_another_type_is_broken():
+    """Found by `make fuzz`: a bit string as common name was a TypeError."""
+    der = x509.load_pem_x509_csr(_csr()).public_bytes(Encoding.DER)
+    changed = der.replace(b"\x0c\x07alpha.1", b"\x03\x07alpha.1")
+    assert changed != der
+    with pytest.raises(CeremonyError) as refused:
+        read_csr(_pem(changed))
+    assert refused.value.code == "CSR-BROKEN"
+
+
 def test_a_compressed_key_is_broken():
     key = material.private_key("ec:secp256r1", 1)
     assert isinstance(key, ec.EllipticCurvePrivateKey)

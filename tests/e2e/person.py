@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from ceremony.room.sign_statement import REHEARSAL_PASSPHRASE
 from tests.e2e.tmux import PATIENCE, Tmux
 
+PRESS_AGAIN = 5.0
+"""Seconds after which a page that did not turn is turned once more."""
+
 _ENTRY = re.compile(r"^(Answer>|ORDER>|Not shown>)$", re.MULTILINE)
 _CHOICES = "Up, Down or a digit marks an answer; Enter gives it."
 ENDED = "The session has ended"
@@ -40,9 +43,13 @@ class Person:
             self._answer(screen)
 
     def _next(self, before: str) -> str:
-        end = time.monotonic() + PATIENCE
+        end, again = time.monotonic() + PATIENCE, time.monotonic() + PRESS_AGAIN
         while True:
             screen = self.look()
+            # A key that came while a new text was laid out scrolled the old one: a person presses it once more.
+            if _READ_ON in screen and time.monotonic() > again:
+                self.terminal.keys("NPage")
+                again = time.monotonic() + PRESS_AGAIN
             # Drawn at once and still there: a frame that tmux was in the middle of is no question.
             if asks(screen) and signature(screen) != before and _without_clock(self.look()) == _without_clock(screen):
                 return screen

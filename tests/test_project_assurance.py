@@ -11,6 +11,7 @@ import pytest
 from ceremony.crossing.verify import verify_bundle
 from ceremony.room.verbs import VERBS
 from ceremony.transcript import LINE_TYPES
+from tests.blind_rules import RULES_SWITCHED_OFF, copy_of_the_tree, outcome, outcome_without
 from tests.crossing.held_ceremony import whole_ceremony
 
 ROOT = Path(__file__).parent.parent
@@ -96,6 +97,24 @@ def test_every_check_of_verify_has_its_row_and_every_check_that_is_named_exists(
     assert {check for claim in CLAIMS for check in claim.checks} == made
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_can_be_switched_off_and_the_page_names_what_goes_red(rule: int) -> None:
+    places = [off for off in RULES_SWITCHED_OFF if off.rule == rule]
+    assert places
+    named = {name for claim in claims(f"Rule {rule}:") for name in claim.tests}
+    for off in places:
+        assert all((ROOT / file).read_text().count(holds) == 1 for file, holds, _ in off.changes), off
+        assert off.tests and set(off.tests) <= named, off
+
+
+def test_without_a_rule_its_test_is_red(tmp_path: Path) -> None:
+    """One that is quick, of those that `make blind` runs."""
+    off = next(off for off in RULES_SWITCHED_OFF if off.file == "ceremony/pki/crl.py")
+    copy_of_the_tree(tmp_path)
+    assert outcome(tmp_path, off.tests) == 0
+    assert outcome_without(off, tmp_path) == 1
+
+
 def test_every_type_of_line_is_used_and_every_line_and_verb_that_is_named_exists() -> None:
     named = {name for claim in CLAIMS for name in claim.lines}
     assert named - set(LINE_TYPES) - set(VERBS) == set()
@@ -104,9 +123,7 @@ def test_every_type_of_line_is_used_and_every_line_and_verb_that_is_named_exists
 
 def test_the_token_is_asked_for_no_function_that_could_take_a_key_out() -> None:
     """Rule 1. PKCS#11 v2.40 section 5: what could take a key out of a token, or bring one in; also as python-pkcs11 names it."""
-    takes_out = re.compile(
-        r"C_(?:Wrap|Unwrap|Derive)Key|C_(?:Create|Copy)Object|\.(?:wrap|unwrap|derive)_key\(|\.create_object\(|\.copy\("
-    )
+    takes_out = re.compile(r"C_(?:Wrap|Unwrap|Derive)Key|C_(?:Create|Copy)Object|\.(?:wrap|unwrap|derive)_key\(|\.create_object\(|\.copy\(")
     found = {path.name: takes_out.findall(path.read_text()) for path in (ROOT / "hsm").glob("*.py")}
     assert {name: calls for name, calls in found.items() if calls} == {}
 

@@ -13,7 +13,8 @@ help:
 	@echo "make test        all tests"
 	@echo "make crash-matrix  each shipped script cut at every durable change, each cut followed to the end; MINUTES=n for a sample"
 	@echo "make fuzz        coverage-guided fuzzing of all that reads others' files; MINUTES=n, 10 unless said"
-	@echo "make blind       each check of verify made blind: the tests named for it must go red"
+	@echo "make blind       each check of verify made blind, each rule switched off: the tests named for it must go red"
+	@echo "make mutation    small changes to the code, a test must go red for each; MINUTES=n, 10 unless said"
 	@echo "make interop     the contract and a whole first ceremony on other software tokens, measured into docs/tokens.md"
 	@echo "make lint        ruff, mypy, import contracts, generated files"
 	@echo "make setup       only make .venv"
@@ -49,6 +50,11 @@ fuzz: .venv/ready
 
 blind: .venv/ready
 	python -m tests.blind_checks
+	python -m tests.blind_rules
+
+# SEED draws the mutants, ONLY is how their files' paths begin, TESTS are the folders of tests that may kill them.
+mutation: .venv/ready
+	python -m tests.mutation $(or $(MINUTES),10) $(or $(SEED),1) $(or $(ONLY),ceremony) $(TESTS)
 
 # In namespaces of its own: opencryptoki has places in the system that are fixed in its code.
 interop: .venv/ready
@@ -92,4 +98,4 @@ pins:
 	sh requirements/install.sh
 	echo "$(CURDIR)" > $@
 
-.PHONY: help setup demo rehearse test crash-matrix fuzz blind interop lint goldens schema docs dist wheelhouse airgap pins
+.PHONY: help setup demo rehearse test crash-matrix fuzz blind mutation interop lint goldens schema docs dist wheelhouse airgap pins

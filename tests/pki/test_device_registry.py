@@ -74,6 +74,7 @@ def test_a_plan_is_held_against_each_demand_that_a_script_can_break() -> None:
     good = intermediate_profile(table, parse_name("CN=any"), above, DAY)
     assert problems_with_planned_issuing_ca(good, NOON) == []
     assert problems_with_planned_root(replace(above, path_length=2), NOON) == ["it is a CA, path length 2; the path length must be 1"]
+    assert problems_with_planned_issuing_ca(replace(good, not_after=NOON + dt.timedelta(days=365)), NOON) == []
     ends_soon = replace(good, not_after=NOON + dt.timedelta(days=364, hours=23))
     for changed, told in (
         (replace(good, extended_key_usage=("serverAuth",)), "lacks clientAuth"),

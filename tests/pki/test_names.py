@@ -160,3 +160,7 @@ def test_a_rehearsal_says_so_in_the_name_once(text, rehearsed):
     assert problems_with_name(name) == []
     assert is_rehearsal_name(name)
     assert not is_rehearsal_name(parse_name(text))
+
+
+def test_a_space_is_a_character_of_a_name_like_others():
+    assert problems_with_name(parse_name("CN=alpha 1 ~ O")) == []

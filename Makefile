@@ -23,7 +23,7 @@ help:
 	@echo "make airgap      install it without a network, and rehearse there"
 	@echo "make goldens     write the screens' goldens anew (then read the diff)"
 	@echo "make schema      write the JSON Schema of ceremony scripts anew"
-	@echo "make docs        write docs/errors.md, docs/compliance.md, shell/ and the pictures anew"
+	@echo "make docs        write docs/errors.md, docs/compliance.md, docs/shell/ and the pictures anew"
 	@echo "make pins        pin the packages of pyproject.toml anew (needs uv)"
 
 setup: .venv/ready

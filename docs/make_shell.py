@@ -1,4 +1,4 @@
-"""Writes shell/: the man page, and completions for bash, zsh and fish, from the parsers of the commands. `make docs` runs it.
+"""Writes docs/shell/: the man page, and completions for bash, zsh and fish, from the parsers of the commands. `make docs` runs it.
 
 With `--compare` it writes nothing, and fails where they differ.
 
@@ -16,7 +16,7 @@ import shtab
 
 from ceremony.cli import COMMANDS
 
-SHELL = Path(__file__).parent.parent / "shell"
+SHELL = Path(__file__).parent / "shell"
 _FOLDERS = {"dir", "folder", "inbox", "outbox", "bundle", "bundles", "source", "previous", "out", "csrs", "credentials"}
 _FOLDER_NAMES = {"DIR", "OUT", "BUNDLE", "FOLDER"}
 
@@ -99,7 +99,7 @@ def man_page() -> str:
 
 def exit_codes() -> list[tuple[str, str]]:
     """The rows of the README's table of exit codes."""
-    table = (SHELL.parent / "README.md").read_text(encoding="utf-8").split("## Exit codes\n")[1].split("\n\n")[0]
+    table = (SHELL.parent.parent / "README.md").read_text(encoding="utf-8").split("## Exit codes\n")[1].split("\n\n")[0]
     rows = re.findall(r"^\| ([\d, ]+) \| (.*) \|$", table, re.MULTILINE)
     return [(codes, meaning.replace("`", "")) for codes, meaning in rows]
 
@@ -167,11 +167,11 @@ MADE = {
     "ceremony.fish": lambda: completion("fish"),
     "ceremony.1": man_page,
 }
-"""Every file of shell/, and what makes it."""
+"""Every file of docs/shell/, and what makes it."""
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--compare"]:
         old = [name for name, made in MADE.items() if (SHELL / name).read_text(encoding="utf-8") != made()]
-        sys.exit(f"shell/: {', '.join(old)}: not as the parsers are; type `make docs`" if old else 0)
+        sys.exit(f"docs/shell/: {', '.join(old)}: not as the parsers are; type `make docs`" if old else 0)
     for name, made in MADE.items():
         (SHELL / name).write_text(made(), encoding="utf-8")

@@ -13,7 +13,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 NOTE = "ceremony/built.json"
-GOES_IN = ("ceremony", "hsm", "ceremony-scripts", "shell", "pyproject.toml", "LICENSE", "README.md", "requirements/build_hook.py")
+GOES_IN = ("ceremony", "hsm", "ceremony-scripts", "docs/shell", "pyproject.toml", "LICENSE", "README.md", "requirements/build_hook.py")
 
 
 class CommitHook(BuildHookInterface):  # type: ignore[type-arg]

@@ -11,7 +11,7 @@ from ceremony.errors import ExitCode
 from tests.test_docs import made_by
 
 ROOT = Path(__file__).parent.parent
-SHELL = ROOT / "shell"
+SHELL = ROOT / "docs" / "shell"
 MADE = made_by(ROOT / "docs" / "make_shell.py").MADE
 COMPLETED = r"""
 source "$1"; shift

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from ceremony.engine.backed import backed
 from ceremony.engine.machine_check import machine_is_fit
 from ceremony.engine.step import Act, Ask, Known, Run, Show, Step, World
 from ceremony.errors import CeremonyError
@@ -15,10 +14,15 @@ from ceremony.pki.names import shown_text
 from ceremony.pki.revoking import Certified, revocations
 from ceremony.steps.check_token import objects_text
 from ceremony.steps.generate_root import root_use_requires
+from ceremony.steps.ordering import ordered_by_two
 from ceremony.steps.token import token_text
-from ceremony.words import words_of
 
 _LEAST_REASON = 10
+
+_ASKED = (
+    "This orders the destruction: the first four words of the public key's digest.",
+    "Do you agree that the key is destroyed now? The next four words of the digest.",
+)
 
 
 class DestroyKey(Step, frozen=True, tag="destroy-key"):
@@ -68,12 +72,7 @@ class DestroyKey(Step, frozen=True, tag="destroy-key"):
         )
         reason = yield Ask(key="reason", text="Why is the key destroyed?", by=actor, shown=shown, digest=digest, least=_LEAST_REASON)
         ordered = (*shown, f"Reason given: {shown_text(reason)}")
-        words = words_of(digest)
-        text = "This orders the destruction: the first four words of the public key's digest."
-        yield Ask(key="order", text=text, by=actor, shown=ordered, digest=digest, accept=" ".join(words[:4]), order=True)
-        text = "Do you agree that the key is destroyed now? The next four words of the digest."
-        agree = Ask(key="confirm", text=text, by=confirmer, shown=ordered, digest=digest, accept=" ".join(words[4:8]), order=True)
-        yield from backed(known, agree)
+        yield from ordered_by_two(known, "", digest, ordered, actor, confirmer, _ASKED)
         args = {"public_key": public_key, "key_id": look["key_id"], "label": look["label"], "reason": reason}
         yield Act(key="destroy", verb="destroy-key", args=args, login=True, waiting="Waiting for the token: it destroys the key")
         left = yield Act(key="left", verb="list-objects", login=True, waiting="Waiting for the token: what is left on it?")

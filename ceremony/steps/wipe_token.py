@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from ceremony.activation.arrangement import Which
-from ceremony.engine.backed import backed
 from ceremony.engine.holders import givers_of, pin_in_force
 from ceremony.engine.machine_check import machine_is_fit
 from ceremony.engine.step import Act, Ask, Known, Run, Show, Step, World
@@ -15,10 +14,15 @@ from ceremony.pki.names import shown_text
 from ceremony.pki.wiping import inventory_digest, roots_that_count
 from ceremony.steps.check_token import objects_text
 from ceremony.steps.generate_root import room_requires
+from ceremony.steps.ordering import ordered_by_two
 from ceremony.steps.token import token_text
-from ceremony.words import words_of
 
 _LEAST_REASON = 10
+
+_ASKED = (
+    "This orders the wiping: the first four words of the digest of what is on the token.",
+    "Do you agree that the token is wiped now? The next four words of the digest.",
+)
 
 
 class WipeToken(Step, frozen=True, tag="wipe-token"):
@@ -68,12 +72,7 @@ class WipeToken(Step, frozen=True, tag="wipe-token"):
         )
         reason = yield Ask(key="reason", text="Why is the token wiped?", by=actor, shown=shown, digest=digest, least=_LEAST_REASON)
         ordered = (*shown, f"Reason given: {shown_text(reason)}")
-        words = words_of(digest)
-        text = "This orders the wiping: the first four words of the digest of what is on the token."
-        yield Ask(key="order", text=text, by=actor, shown=ordered, digest=digest, accept=" ".join(words[:4]), order=True)
-        text = "Do you agree that the token is wiped now? The next four words of the digest."
-        agree = Ask(key="confirm", text=text, by=confirmer, shown=ordered, digest=digest, accept=" ".join(words[4:8]), order=True)
-        yield from backed(known, agree)
+        yield from ordered_by_two(known, "", digest, ordered, actor, confirmer, _ASKED)
         pin = pin_in_force(known, "so")
         givers = yield from givers_of("share", pin, known, actor)
         args = {

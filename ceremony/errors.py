@@ -203,6 +203,7 @@ CODES: dict[str, Code] = {
     "SIGNATURE-GIVEN-UP": Code(_FAILED, "A signature without which the ceremony can't go on was given up.", "Abort (F10), and hold a new ceremony; the serial number belongs on the next CRL."),
     "MODULE-IS-SOFTWARE": Code(_REFUSED, "The PKCS#11 module keeps keys in software; a root key does not belong there.", "Use a hardware token, or `ceremony rehearse` for a rehearsal."),
     "MODULE-NOT-SOFTWARE": Code(_REFUSED, "A rehearsal makes a token of its own and throws it away; this module is not known to be one for that.", "Leave --module out: then SoftHSM is used."),
+    "IMAGE-DIFFERS": Code(_REFUSED, "The machine does not run the image that the script names.", "Boot the ceremony machine from a medium whose image was compared on two other machines (docs/ceremony-machine.md), or have a script approved that names another image, or none."),
     "MODULE-NOT-NAMED": Code(_USAGE, "The site file names no PKCS#11 module.", "Give --site FILE with [module] path and [tokens] primary; `ceremony doctor` helps to find them."),
     "OUTBOX-NOT-NAMED": Code(_USAGE, "No medium is named for what leaves.", "Give --outbox DIR, or [media] outbox in the site file."),
     "INBOX-NOT-NAMED": Code(_USAGE, "No medium is named for what comes in.", "Give --inbox DIR, or [media] inbox in the site file."),

@@ -86,6 +86,12 @@ class Crossing(Table, frozen=True):
     qr: tuple[Literal["fingerprint", "proof"], ...] = ()
 
 
+class ToolTable(Table, frozen=True):
+    """`[tool]`: the ceremony machine's image that it is to be held on (docs/ceremony-machine.md)."""
+
+    image_sha256: HexDigest
+
+
 class Start(Table, frozen=True):
     """`[world]`: what the script starts from."""
 
@@ -118,6 +124,12 @@ class Script(Table, frozen=True):
     world: Start = Start()
     crossing: Crossing = Crossing()
     previous: PreviousTable | None = None
+    tool: ToolTable | None = None
+
+    @property
+    def image_sha256(self) -> str | None:
+        """SHA-256 (hex) of the ceremony machine's image that the script names; None where any machine will do."""
+        return self.tool.image_sha256 if self.tool else None
 
     @property
     def taken_up(self) -> RootTable | RollOverTable | None:
@@ -253,8 +265,6 @@ def _struct(value: Any, kind: type[msgspec.Struct], where: str, problems: list[P
 
 def _unknown(key: str, names: list[str], where: str) -> Problem:
     path = f"{where}.{shown_text(key)}" if where else shown_text(key)
-    if not where and key == "tool":
-        return Problem(path, "this table is not built yet", not_built=True)
     near = difflib.get_close_matches(key, names, 1)
     return Problem(path, f"unknown key; did you mean {near[0]!r}?" if near else f"unknown key; known here: {', '.join(names)}")
 

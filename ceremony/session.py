@@ -27,6 +27,7 @@ from ceremony.engine.step import Ask, Face, Interrupt, Notice
 from ceremony.errors import CeremonyError, ExitCode
 from ceremony.machine.clock import now
 from ceremony.machine.folder import CeremonyFolder
+from ceremony.machine.image import image_sha256, problem_with_image, require_image
 from ceremony.machine.site import Site, parse_site
 from ceremony.opening import approved, previous_from_paper
 from ceremony.report.rendering import reports_of_bundle
@@ -90,6 +91,8 @@ class Session:
     def _opened_or_resumed(self, face: Face) -> None:
         for line in self.made_up:
             face.tell(Notice(kind="info", lines=(f"REHEARSAL: {line}",)))
+        if self.rehearsal and (problem := problem_with_image(self.script.image_sha256, image_sha256())):
+            face.tell(Notice(kind="info", lines=(f"REHEARSAL: a ceremony would be refused here. {problem}",)))
         if self.transcript.lines:
             resume(self.script, self.transcript, face, self.room)
             return
@@ -144,12 +147,15 @@ def begun(
     """A new ceremony in `directory`. `rehearsed` is what a rehearsal brings in place of site, previous bundle and credentials.
 
     `previous` are bundles of earlier ceremonies, of which the last must be the one that the script names.
-    Raises ScriptRefused and CeremonyError; MODULE-IS-SOFTWARE (exit 7) when a production run names a software token,
+    Raises ScriptRefused and CeremonyError; IMAGE-DIFFERS (exit 7) when a production run is not on the image that the script names,
+    MODULE-IS-SOFTWARE (exit 7) when it names a software token,
     CREDENTIAL-IS-EXAMPLE when its roster names one of the shipped scripts', MODULE-NOT-SOFTWARE when a rehearsal names another.
     """
     model = read_script(script)
     if rehearsed is None and site.module is None:
         raise CeremonyError("MODULE-NOT-NAMED", "No PKCS#11 module is named.", state="Nothing was begun.")
+    if rehearsed is None:
+        require_image(model.image_sha256)
     if model.previous and not previous and rehearsed is None:
         raise CeremonyError("PREVIOUS-MISSING", "The script starts from an earlier ceremony ([previous]).", state="Nothing was begun.")
     with CeremonyFolder.create(directory) as folder:
@@ -172,7 +178,7 @@ def begun(
 def gone_on(
     directory: Path, *, inbox: Path | None, outbox: Path | None, removed: tuple[str, ...], credentials: Path | None = None
 ) -> Iterator[Session]:
-    """The ceremony of a folder, to be resumed. Raises CeremonyError RECORD-…"""
+    """The ceremony of a folder, to be resumed. Raises CeremonyError RECORD-…, IMAGE-DIFFERS."""
     with CeremonyFolder.open(directory) as folder, closing(Transcript(folder.transcript_path, now)) as transcript:
         opened = transcript.lines[0].data
         script = folder.script
@@ -183,6 +189,8 @@ def gone_on(
         ):
             raise CeremonyError("RECORD-MISMATCH", "script.toml or site.toml in the folder is not the one that the record was begun with.")
         model = read_script(script)
+        if not opened["rehearsal"]:
+            require_image(model.image_sha256)
         rehearsed = Rehearsed.found(folder.path, Path(opened["module"]["path"]), parse_site(folder.site)) if opened["rehearsal"] else None
         room = _room(folder, model, parse_site(folder.site), (inbox, outbox, credentials), removed, rehearsed)
         room.ceremony = opened["ceremony"]

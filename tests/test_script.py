@@ -177,7 +177,6 @@ def test_all_problems_are_told_at_once() -> None:
     [
         ('policy = "private-iot-root"', 'policy = "public-trust"'),
         ('key = "ec:secp384r1"', 'key = "ec:secp384r1"\nalways_authenticate = true'),
-        ("[[participants]]", '[tool]\nversion = "1"\n\n[[participants]]'),
     ],
 )  # fmt: skip
 def test_what_is_not_built_is_refused_by_name(before: str, after: str) -> None:
@@ -185,6 +184,13 @@ def test_what_is_not_built_is_refused_by_name(before: str, after: str) -> None:
         read_script(edited((before, after)).encode())
     assert (refused.value.code, refused.value.exit_code) == ("NOT-BUILT", ExitCode.REFUSED)
     assert all("not built yet" in problem.what for problem in refused.value.problems)
+
+
+@pytest.mark.parametrize("table", ["", 'version = "1"', 'image_sha256 = "5A"', f'image_sha256 = "{"5A" * 32}"', "image_sha256 = 5"])
+def test_an_image_is_named_by_its_digest_and_by_nothing_else(table: str) -> None:
+    assert read_script(edited(("[[participants]]", f'[tool]\nimage_sha256 = "{"5a" * 32}"\n\n[[participants]]')).encode()).image_sha256
+    found = problems_of(edited(("[[participants]]", f"[tool]\n{table}\n\n[[participants]]")))
+    assert found and all(problem.startswith("tool.") for problem in found)
 
 
 def test_a_wrong_script_with_something_not_built_is_wrong_first() -> None:

@@ -47,6 +47,9 @@ def plan_lines(script: Script, digest: str) -> list[str]:
     lines = [shown_text(script.title), f"Policy {script.policy}, evidence: {script.evidence}"]
     lines.append(f"May run from {script.window.first} to {script.window.last} ({days} days)")
     lines += map(shown_text, script.backup.lines())
+    if script.image_sha256:
+        lines.append("Only on the ceremony machine whose image tells this digest")
+        lines += [f"  {line}" for line in digest_lines(script.image_sha256)]
     if script.previous and script.previous.lost:
         lines += ["", *script.previous.lost.lines()]
     lines += ["", "People"]
@@ -83,6 +86,7 @@ def _plan(script: Script) -> dict[str, Any]:
     return {
         "id": script.id,
         "title": script.title,
+        **({"image_sha256": script.image_sha256} if script.image_sha256 else {}),
         "window": {"from": script.window.first.isoformat(), "to": script.window.last.isoformat()},
         "participants": [
             {"id": person.id, "name": person.name, "role": person.role, "credential": person.credential} for person in script.participants

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from ceremony.crossing.bundle import SCRIPT
-from ceremony.crossing.record import Act, Answered, Artifact, Deviation, MachineChecked, Recovered, Resumed, data_as
+from ceremony.crossing.record import Act, Answered, Artifact, Deviation, MachineChecked, MachineTold, Recovered, Resumed, data_as
 from ceremony.crossing.subject import Subject
 from ceremony.pki.batch import BatchItem, batch_digest
 from ceremony.pki.names import is_rehearsal_name
@@ -227,6 +227,30 @@ def problems_with_machine_checks(subject: Subject) -> Iterator[str]:
         overridden = any(other.step == use.step and line.seq < other.seq < use.seq for other in overrides)
         if unfit and not overridden and not subject.record.opened.rehearsal:
             yield f"the machine was not fit (line {line.seq}) when {signature.name} was signed (line {use.seq}), and nobody overrode that"
+
+
+def images(subject: Subject) -> dict[int, str | None]:
+    """By the number of each session's first line: SHA-256 (hex) of the ceremony machine's image, as told; None where none was."""
+    return {line.seq: data_as(MachineTold, line).machine.image_sha256 for line in subject.record.of_type("opened", "resumed")}
+
+
+def image_in_words(subject: Subject) -> str:
+    """Which image the sessions ran on, as the machine told, and whether the script names one."""
+    told = sorted({image or "none" for image in images(subject).values()})
+    wanted = "as the script names it" if subject.script.tool else "the script names none"
+    if subject.script.tool and told != [subject.script.tool.image_sha256]:
+        wanted = f"the script names {subject.script.tool.image_sha256}, which a rehearsal may do without"
+    return f"told by the machine of itself: {', '.join(told)}; {wanted}"
+
+
+def problems_with_image(subject: Subject) -> Iterator[str]:
+    """Each session of a ceremony ran on the image that the script names; a rehearsal may be held anywhere."""
+    wanted = subject.script.tool.image_sha256 if subject.script.tool else None
+    if wanted is None or subject.record.opened.rehearsal:
+        return
+    for number, told in images(subject).items():
+        if told != wanted:
+            yield f"the session of line {number} ran on {f'the image {told}' if told else 'no image that told its digest'}, not on {wanted}"
 
 
 def problems_with_rehearsal(subject: Subject) -> Iterator[str]:

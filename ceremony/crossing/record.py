@@ -49,6 +49,16 @@ class _Module(msgspec.Struct, frozen=True):
     software: bool
 
 
+class _Machine(msgspec.Struct, frozen=True):
+    image_sha256: str | None = None
+
+
+class MachineTold(msgspec.Struct, frozen=True):
+    """What `opened` and `resumed` tell of the machine: SHA-256 (hex) of the ceremony machine's image, where it ran one."""
+
+    machine: _Machine = _Machine()
+
+
 class Previous(msgspec.Struct, frozen=True):
     """The ceremony before, all SHA-256 in hex: its fingerprint, its ledger's bytes, its root certificate's DER.
 

@@ -97,6 +97,12 @@ class ScriptWindow(msgspec.Struct, frozen=True):
     last: dt.date = msgspec.field(name="to")
 
 
+class ScriptTool(msgspec.Struct, frozen=True):
+    """SHA-256 (hex) of the ceremony machine's image on which it is to be held."""
+
+    image_sha256: str
+
+
 class ScriptAsData(msgspec.Struct, frozen=True):
     """What the ceremony script says of people, steps, PINs and certificates."""
 
@@ -116,6 +122,7 @@ class ScriptAsData(msgspec.Struct, frozen=True):
     crl: CrlTable | None = None
     revoke: tuple[RevokeTable, ...] = ()
     roll_over: RollOverTable | None = None
+    tool: ScriptTool | None = None
 
 
 def read_script(octets: bytes) -> ScriptAsData:

@@ -110,6 +110,7 @@ def verify_bundle(
         return Verdict((*checks, unread), anchored=False)
     checks += [_run(name, problems, subject, _passed(name, passed, subject)) for name, problems, passed in _CHECKS]
     checks.append(_report(subject, bundle, render, program))
+    checks.append(_run("image", record.problems_with_image, subject, "; ".join(_texts(lambda: [record.image_in_words(subject)]))))
     signed_by, unusual = _texts(lambda: _signed_by(subject)), _texts(lambda: _unusual(subject))
     checks.append(_run("sign-offs", statements.problems_with_sign_offs, subject, "; ".join(signed_by)))
     checks.append(_run("deviations", record.problems_with_deviations, subject, "; ".join(unusual) or "none"))

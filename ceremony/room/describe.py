@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ceremony.built import DISTRIBUTION, build
+from ceremony.machine.image import image_sha256
 from ceremony.words import sha256_hex
 from hsm.facts import ModuleInfo, TokenInfo
 
@@ -59,8 +60,9 @@ def _code_digest() -> str:
 
 
 def _machine() -> dict[str, str]:
-    system = platform.uname()
+    system, image = platform.uname(), image_sha256()
     return {
+        **({"image_sha256": image} if image else {}),
         "kernel": f"{system.system} {system.release} {system.machine}",
         "hostname": system.node,
         "model": " ".join(filter(None, (_dmi("sys_vendor"), _dmi("product_name")))) or "not told",

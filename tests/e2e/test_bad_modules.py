@@ -103,6 +103,13 @@ def test_a_production_ceremony_on_softhsm_is_refused(tmp_path: Path, softhsm: Pa
     )
     ended = ceremony("run", ROOT_GENERATION, "--site", site, "--dir", tmp_path / "D", "--plain", typed="")
     refused(ended, 7, "MODULE-IS-SOFTWARE")
+    bound = tmp_path / "bound.toml"
+    bound.write_text(ROOT_GENERATION.read_text() + f'\n[tool]\nimage_sha256 = "{"5a" * 32}"\n')
+    refused(ceremony("run", bound, "--site", site, "--dir", tmp_path / "D", "--plain", typed=""), 7, "IMAGE-DIFFERS")
+    rehearsed_all_the_same = ceremony("rehearse", bound, "--dir", tmp_path / "R", "--plain", typed="")
+    assert "REHEARSAL: a ceremony would be refused here. The script wants the image 5a5a" in " ".join(rehearsed_all_the_same.err.split())
+    plan = ceremony("check", bound).out
+    assert "Only on the ceremony machine whose image tells this digest" in plan and "5a5a 5a5a" in plan
     refused(ceremony("status", "--dir", tmp_path / "D"), 2, "RECORD-MISSING")
     refused(ceremony("run", ROOT_GENERATION, "--dir", tmp_path / "D", "--plain", typed=""), 2, "MODULE-NOT-NAMED")
 

@@ -77,11 +77,22 @@ _IRREGULAR_NAMES: Final = {
 }
 
 
+_TOLD_BY_TEXT = {
+    "Buffer was too small": "CKR_BUFFER_TOO_SMALL",
+    "(already initialized)": "CKR_CRYPTOKI_ALREADY_INITIALIZED",
+    "(not initialized)": "CKR_CRYPTOKI_NOT_INITIALIZED",
+    "Parallel not supported": "CKR_SESSION_PARALLEL_NOT_SUPPORTED",
+    "User type invalid": "CKR_USER_TYPE_INVALID",
+}
+"""Return values of which python-pkcs11 keeps neither class nor number, by what it says instead."""
+
+
 def return_value(error: pkcs11.PKCS11Error) -> int:
     """The number behind an exception of python-pkcs11, which keeps only a class or, for values it does not know, a text."""
-    unmapped = re.search(r"0x([0-9a-fA-F]+)", str(error)) if type(error) is pkcs11.PKCS11Error else None
-    if unmapped:
-        return int(unmapped[1], 16)
+    if type(error) is pkcs11.PKCS11Error:
+        unmapped = re.search(r"0x([0-9a-fA-F]+)", str(error))
+        told = next((name for text, name in _TOLD_BY_TEXT.items() if text in str(error)), "CKR_GENERAL_ERROR")
+        return int(unmapped[1], 16) if unmapped else NUMBER_OF[told]
     class_name = type(error).__name__
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z]+", class_name)
     name = _IRREGULAR_NAMES.get(class_name, "CKR_" + "_".join(word.upper() for word in words))
@@ -141,10 +152,14 @@ def _template(wanted: dict[str, bool]) -> dict[pkcs11.Attribute, Any]:
 
 
 def read_attribute(key: Key, name: str) -> Any:
-    """One attribute, or None when the token has no such value or gives one that cannot be read."""
+    """One attribute, or None when the token has no such value, does not give it, or gives one that cannot be read.
+
+    python-pkcs11 says "function failed" also of a value that the module calls unavailable. Any other error says nothing of the
+    attribute, and is raised (PKCS11Error).
+    """
     try:
         return key[pkcs11.Attribute[name]]
-    except (pkcs11.PKCS11Error, ValueError, struct.error):
+    except (pkcs11.AttributeTypeInvalid, pkcs11.AttributeSensitive, pkcs11.FunctionFailed, ValueError, struct.error):
         return None
 
 

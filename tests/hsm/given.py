@@ -35,5 +35,6 @@ def refusal(call: Callable[..., Any], *args: Any, **kwargs: Any) -> TokenError:
 def is_running(process_id: int) -> bool:
     try:
         return "\nState:\tZ" not in Path(f"/proc/{process_id}/status").read_text()
-    except FileNotFoundError:
+    # The second comes where it ends between the opening and the reading.
+    except (FileNotFoundError, ProcessLookupError):
         return False

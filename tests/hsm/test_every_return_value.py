@@ -17,9 +17,13 @@ ALL = os.environ.get("CEREMONY_ALL_CRASHES") == "1"
 """Without it each value comes at one function, and each function gives some of the values."""
 
 ROOT, OTHER = b"\1", b"\2"
+_TOLD_OTHERWISE = {
+    # python-pkcs11 takes this value for the length of a signature that it did not ask for, and goes on to sign.
+    ("C_SignInit", 0x150): "CKR_OPERATION_NOT_INITIALIZED",
+    # These say that the token has no such attribute or keeps it to itself: then it must count as one that differs.
+    **{("C_GetAttributeValue", value): None for value in (0x006, 0x011, 0x012)},
+}
 _VALUES = [*CKR, 0x1C3, 0x0FF, 0x300, 0x80000000, 0x80000001, 0xFFFFFFFF]
-_WITHOUT_NUMBER = (0x190, 0x191)
-"""python-pkcs11 keeps neither class nor number for these two: they count as an error that is not explained."""
 
 
 def _change(token: Token) -> None:
@@ -32,12 +36,24 @@ def _login_anew(token: Token) -> None:
     token.login(bytearray(USER_PIN))
 
 
+def _initialise_anew(token: Token) -> None:
+    # A token that holds something is refused before the module is asked.
+    token.destroy(ROOT)
+    initialise(token, again=True)
+
+
+def _as_wanted(token: Token) -> None:
+    differs = [name for name, reading in token.attributes(ROOT).items() if reading.verdict == "differs"]
+    if differs:
+        raise TokenError("KEY-ATTRIBUTE", f"{', '.join(differs)} differ.", state="Nothing was changed.")
+
+
 CALLS: dict[str, Callable[[Module, Token], object]] = {
     "C_GetSlotList": lambda module, token: module.tokens(),
     "C_GetSlotInfo": lambda module, token: module.tokens(),
     "C_GetTokenInfo": lambda module, token: token.info(),
     "C_GetMechanismList": lambda module, token: _login_anew(token),
-    "C_InitToken": lambda module, token: initialise(token, again=True),
+    "C_InitToken": lambda module, token: _initialise_anew(token),
     "C_InitPIN": lambda module, token: token.reset_user_pin(bytearray(SO_PIN), bytearray(USER_PIN)),
     "C_SetPIN": lambda module, token: _change(token),
     "C_OpenSession": lambda module, token: _login_anew(token),
@@ -47,7 +63,7 @@ CALLS: dict[str, Callable[[Module, Token], object]] = {
     "C_Login": lambda module, token: _login_anew(token),
     "C_Logout": lambda module, token: token.logout(),
     "C_DestroyObject": lambda module, token: token.destroy(ROOT),
-    "C_GetAttributeValue": lambda module, token: token.attributes(ROOT),
+    "C_GetAttributeValue": lambda module, token: _as_wanted(token),
     "C_FindObjectsInit": lambda module, token: token.inventory(),
     "C_FindObjects": lambda module, token: token.inventory(),
     "C_FindObjectsFinal": lambda module, token: token.inventory(),
@@ -80,8 +96,8 @@ def test_each_value_is_told_as_one_of_ours_and_the_token_works_again(faulty: Fau
             CALLS[function](module, token)
         except TokenError as error:
             assert error.code in HSM_CODES, hex(value)
-            name = "CKR_GENERAL_ERROR" if value in _WITHOUT_NUMBER and error.ckr == "CKR_GENERAL_ERROR" else returned(value).name
-            assert error.ckr in (name, None) or function in _HARMLESS, f"{hex(value)}: {error.ckr}"
+            name = _TOLD_OTHERWISE.get((function, value), returned(value).name)
+            assert error.ckr == name or function in _HARMLESS, f"{hex(value)}: {error.ckr}"
             assert error.state or error.do_now
         else:
             assert function in _HARMLESS, f"{function} gave {value:#x}, and nobody was told"

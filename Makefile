@@ -16,6 +16,7 @@ help:
 	@echo "make blind       each check of verify made blind, each rule switched off: the tests named for it must go red"
 	@echo "make mutation    small changes to the code, a test must go red for each; MINUTES=n, 10 unless said"
 	@echo "make interop     the contract and a whole first ceremony on other software tokens, measured into docs/tokens.md"
+	@echo "make bench       measure speed against what is there without us, into docs/performance.md (a quarter of an hour)"
 	@echo "make lint        ruff, mypy, import contracts, generated files"
 	@echo "make setup       only make .venv"
 	@echo "make dist        wheel and sdist, built twice and compared"
@@ -63,6 +64,10 @@ interop: .venv/ready
 	unshare --user --map-root-user --mount --ipc --pid --fork --kill-child --mount-proc \
 	    sh tests/hsm/namespace.sh "$(CURDIR)/.venv/debs" "$$folder" sh tests/interop/run.sh
 
+bench: .venv/ready
+	sh requirements/bench.sh
+	python -m benchmarks $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
 lint: .venv/ready
 	ruff check .
 	mypy
@@ -98,4 +103,4 @@ pins:
 	sh requirements/install.sh
 	echo "$(CURDIR)" > $@
 
-.PHONY: help setup demo rehearse test crash-matrix fuzz blind mutation interop lint goldens schema docs dist wheelhouse airgap pins
+.PHONY: help setup demo rehearse test crash-matrix fuzz blind mutation interop bench lint goldens schema docs dist wheelhouse airgap pins

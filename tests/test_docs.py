@@ -29,7 +29,7 @@ from hsm.errors import HSM_CODES
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "ceremony-scripts" / "README.md"])
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "ceremony-scripts" / "README.md", ROOT / "benchmarks" / "README.md"])
 README, FORMATS, GUIDE, AZURE, FACTORY, DEVICES, SCRIPTS = (
     (ROOT / path).read_text()
     for path in (

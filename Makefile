@@ -13,6 +13,7 @@ help:
 	@echo "make test        all tests"
 	@echo "make crash-matrix  each shipped script cut at every durable change, each cut followed to the end; MINUTES=n for a sample"
 	@echo "make fuzz        coverage-guided fuzzing of all that reads others' files; MINUTES=n, 10 unless said"
+	@echo "make secrets     made-up PINs, passphrases and shares through every command, looked for everywhere afterwards"
 	@echo "make blind       each check of verify made blind, each rule switched off: the tests named for it must go red"
 	@echo "make mutation    small changes to the code, a test must go red for each; MINUTES=n, 10 unless said"
 	@echo "make interop     the contract and a whole first ceremony on other software tokens, measured into docs/tokens.md"
@@ -48,6 +49,10 @@ crash-matrix: .venv/ready
 fuzz: .venv/ready
 	test -d .venv/fuzz || python -m pip install --quiet --target .venv/fuzz --require-hashes --only-binary :all: -r requirements/fuzz.txt
 	PYTHONPATH=.venv/fuzz python -m tests.fuzz --minutes $(or $(MINUTES),10) $(TARGETS)
+
+# The suite tries a part of it.
+secrets: .venv/ready
+	CEREMONY_ALL_SECRETS=1 python -m pytest -n 2 tests/sentinels
 
 blind: .venv/ready
 	python -m tests.blind_checks
@@ -103,4 +108,4 @@ pins:
 	sh requirements/install.sh
 	echo "$(CURDIR)" > $@
 
-.PHONY: help setup demo rehearse test crash-matrix fuzz blind mutation interop bench lint goldens schema docs dist wheelhouse airgap pins
+.PHONY: help setup demo rehearse test crash-matrix fuzz secrets blind mutation interop bench lint goldens schema docs dist wheelhouse airgap pins

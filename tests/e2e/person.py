@@ -14,6 +14,7 @@ PRESS_AGAIN = 5.0
 _ENTRY = re.compile(r"^(Answer>|ORDER>|Not shown>)$", re.MULTILINE)
 _CHOICES = "Up, Down or a digit marks an answer; Enter gives it."
 ENDED = "The session has ended"
+ALONE = "You ALONE look at this screen now"
 _READ_ON = "Read to the last line first"
 _TYPE = re.compile(r"^Type: (.+)$", re.MULTILINE)
 
@@ -72,8 +73,8 @@ class Person:
 
 
 def asks(screen: str) -> bool:
-    """Whether a question stands on the screen that can be answered, or the session has ended."""
-    return bool(_ENTRY.search(screen)) or _CHOICES in screen or ENDED in screen
+    """Whether a question stands on the screen that can be answered, somebody is to be alone before it, or the session has ended."""
+    return bool(_ENTRY.search(screen)) or any(text in screen for text in (_CHOICES, ENDED, ALONE))
 
 
 def reaction(screen: str, pin: str, free: str) -> str:

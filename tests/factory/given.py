@@ -82,10 +82,10 @@ def done(*arguments: str | Path, environ: Mapping[str, str] | None = None) -> En
     return ended
 
 
-def factory_in_file(folder: Path, name: str = "alpha.1", subject: str = ALPHA) -> Factory:
+def factory_in_file(folder: Path, name: str = "alpha.1", subject: str = ALPHA, passphrase: str = PASSPHRASE) -> Factory:
     """A new factory with its key in a file, made in this process; its passphrase is stretched little, to save time."""
     with mock.patch("ceremony.pki.key_wrapping.USUAL_WORK", Work(1 << 10, 8, 1)):
-        request_in_file(wanted(folder, name, subject, "ec:secp256r1", ""), bytearray(PASSPHRASE.encode()), now)
+        request_in_file(wanted(folder, name, subject, "ec:secp256r1", ""), bytearray(passphrase.encode()), now)
     return read_factory(folder)
 
 

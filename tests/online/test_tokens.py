@@ -90,6 +90,43 @@ def test_sentinel_is_in_nothing_that_the_other_commands_leave(
     assert not any(SENTINEL in text for text in told)
 
 
+def test_no_answer_and_no_bug_brings_a_token_out(held: HeldService, everything_logged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each command that calls the service, refused by each status and ended by a bug that quotes the request with its headers."""
+    secret = "client-SECRET-of-an-application"
+    for name, value in {"AZURE_CLIENT_SECRET": secret, "AZURE_PASSWORD": secret, "AZURE_LOG_LEVEL": "debug"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(credentials.SimulatorCredential, "__init__", lambda self: setattr(self, "_token", SENTINEL))
+    receipts, plan = ("--receipts", held.folder / "receipts.jsonl"), held.folder / "plan"
+    anchors = (held.bundle_1, "--fingerprint", held.fingerprint_1)
+    assert held.run("plan", *anchors, "-o", plan).code == 0
+    commands = (
+        ("plan", *anchors, "-o", held.folder / "other"),
+        ("apply", plan),
+        ("status", *receipts),
+        ("request", "-o", held.folder / "r", "--dps", "example-dps", "--bundle", *anchors, *receipts),
+        ("request", "-o", held.folder / "r", "--adr", "a=namespace/policy", "--bundle", *anchors),
+        ("disable", "alpha.1", *receipts),
+        ("retire", "example-root-g1", "--confirm", "example-root-g1", *receipts),
+    )
+    ends: list[Ran] = []
+    for status in (401, 403, 429, 500, 503):
+        # It says how long to wait, which is longer than anybody waits: it is given back at once.
+        held.simulator.faults.add(Fault(status=status, retry_after=9999, times=99))
+        ends += [held.run(*command) for command in commands]
+        held.simulator.faults._waiting.clear()
+    assert {ran.code for ran in ends} == {4}
+
+    def careless(self: Any, request: Any, **options: Any) -> Any:
+        raise RuntimeError(f"a bug that quotes {dict(request.headers)}")
+
+    monkeypatch.setattr(pipeline.BoundedTransport, "send", careless)
+    spoilt = [held.run(*command) for command in commands]
+    assert all(ran.code == 1 and "Code: INTERNAL" in ran.err for ran in spoilt)
+    told = [ran.out + ran.err for ran in (*ends, *spoilt)]
+    told += [path.read_text(errors="replace") for path in held.folder.rglob("*") if path.is_file()]
+    assert not any(SENTINEL in text or secret in text for text in told)
+
+
 def test_search_would_find_a_token_that_is_logged(held: HeldService, everything_logged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one policy of the SDK that prints tokens, put into the list: the log then holds what the tests above look for."""
 

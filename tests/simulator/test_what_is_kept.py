@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ceremony.simulator import exchange, state
+from ceremony.simulator import exchange, state, state_file
 from ceremony.simulator.server import Simulator
 from tests.simulator.calling import Caller
 from tests.simulator.chains import device, intermediate, write_chain
@@ -35,3 +35,19 @@ def test_the_oldest_operations_are_forgotten(tmp_path: Path, monkeypatch: pytest
         answers = [caller.device("GET", f"{name}/operations/{operation}", files).status for name, files, operation in begun]
     assert answers == [404, 404, 200, 200]
     assert simulator.state.failed_operations == {}
+
+
+def test_no_token_is_kept_or_written(tmp_path: Path) -> None:
+    """Real tokens must not come here, and people make mistakes: what is sent is neither in the log of requests nor in the state's file."""
+    with Simulator(tmp_path, keeps_all=True) as simulator:
+        caller = Caller(simulator)
+        caller.token = f"{caller.token}-SENTINEL"
+        caller.verified_root()
+        for token in ("eyJSENTINEL", caller.token):
+            caller.token = token
+            caller.arm("GET", "")
+            caller.service("GET", "/enrollmentGroups/SENTINEL-is-here")
+        told = repr(simulator.requests)
+        assert told.count("SENTINEL") == told.count("SENTINEL-is-here") > 0
+        state_file.KeptIn(tmp_path / "state.json", simulator.state).save()
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and b"SENTINEL" in path.read_bytes()] == []

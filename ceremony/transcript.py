@@ -7,13 +7,15 @@ announced: it is set aside. Any other damage stops.
 import contextlib
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from ceremony.canonical import NotCanonical, canonical_json, parse_json
 from ceremony.errors import CeremonyError
 from ceremony.words import sha256_hex
+
+# `status` reads a record and loads nothing that this does not take.
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LineType = Literal[
     "opened", "step-started", "confirmed", "ordered", "intent", "result", "step-finished", "recovered",
@@ -28,8 +30,7 @@ LARGEST_TRANSCRIPT = 256 << 20
 _KEYS = {"seq", "time", "boot", "type", "step", "actor", "data", "prev"}
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(NamedTuple):
     """A time: UTC as RFC 3339 with seconds and a Z, boot id, and milliseconds since boot."""
 
     time: str
@@ -37,8 +38,7 @@ class Moment:
     boot_milliseconds: int
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line of the record. `sha256` is the digest of its stored bytes with the newline; `prev` that of the line before."""
 
     seq: int
@@ -52,8 +52,7 @@ class Line:
     sha256: str
 
 
-@dataclass(frozen=True)
-class Torn:
+class Torn(NamedTuple):
     """A last line without its newline: never announced, set aside. The digest is hex SHA-256 of what there was."""
 
     length: int
@@ -109,7 +108,7 @@ def _line(stored: bytes, number: int) -> Line:
 class Transcript:
     """The record of one ceremony, open for appending. The caller holds the folder's lock."""
 
-    def __init__(self, path: Path, clock: Callable[[], Moment]) -> None:
+    def __init__(self, path: "Path", clock: Callable[[], Moment]) -> None:
         """Reads what is there and opens the file for appending; the first append puts its line in a torn one's place.
 
         `clock` gives each line its time. Raises CeremonyError RECORD-BROKEN.
@@ -176,7 +175,7 @@ class Transcript:
         os.close(self._descriptor)
 
 
-def last_line_sha256(path: Path) -> str:
+def last_line_sha256(path: "Path") -> str:
     """SHA-256 (hex) of the last line on the disk, newline included; what follows the last newline was never announced."""
     with path.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 2 * LARGEST_LINE))
@@ -190,7 +189,7 @@ def _write_all(descriptor: int, octets: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: "Path") -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -7,6 +7,7 @@ The completions are shtab's; what it can't know, which argument is a file and wh
 
 import argparse
 import importlib
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ def completion(shell: str) -> str:
         one = waiting.pop()
         waiting += [command for _, _, command in below(one)]
         for action in arguments(one):
-            if action.type is Path:
+            if action.type in (Path, os.fspath):
                 folder = action.dest in _FOLDERS or action.metavar in _FOLDER_NAMES
                 action.complete = shtab.DIRECTORY if folder else shtab.FILE  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in shtab.complete(parser, shell).splitlines()) + "\n"

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, Self, TypeVar
 import msgspec
 
 from hsm import pipe
+from hsm.ending import wait_for_end
 from hsm.errors import TokenError
 from hsm.facts import AttributeReading, FoundKey, GeneratedKey, ModuleInfo, ObjectInfo, SignatureMade, TokenAbilities, TokenInfo
 from hsm.module import checked_module
@@ -147,7 +148,7 @@ class Module:
             if end is not None:
                 end.close()
         try:
-            self._child.wait(_CLOSE_SECONDS)
+            wait_for_end(self._child, _CLOSE_SECONDS)
         except subprocess.TimeoutExpired:
             self._kill()
 

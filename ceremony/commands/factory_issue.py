@@ -75,7 +75,7 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
 def _issue(args: argparse.Namespace, accepted: "Accepted", asked: "Asked", terms: "Terms", shard: str) -> int:
     from ceremony.factory.index import About
     from ceremony.factory.issue import Issued, issue
-    from ceremony.factory.issuer_key import open_issuer_key, secret_for
+    from ceremony.factory.issuer_key import unlocked_issuer_key
     from ceremony.factory.output import Output
     from ceremony.factory.todo import Todo
 
@@ -87,7 +87,7 @@ def _issue(args: argparse.Namespace, accepted: "Accepted", asked: "Asked", terms
         if todo.left:
             passphrases = _passphrases(args)
             progress = Progress(todo.left)
-            with open_issuer_key(accepted.factory, secret_for(accepted.factory, args.passphrase_file)) as key, stoppable() as stop:
+            with unlocked_issuer_key(accepted.factory, args.passphrase_file) as key, stoppable() as stop:
                 jobs = args.jobs or _processors() + 1
                 issued = issue(accepted, key, todo, passphrases, jobs=jobs, now=_now, stopping=lambda: bool(stop), tell=progress.tell)
             progress.end()

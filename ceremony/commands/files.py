@@ -8,11 +8,13 @@ from typing import Any
 from ceremony.canonical import canonical_json
 from ceremony.errors import CeremonyError
 from ceremony.pki.names import shown_text
-from ceremony.script import LARGEST_SCRIPT
 
 
 def read_script_file(path: Path) -> bytes:
     """The bytes of a script file. Raises CeremonyError SCRIPT-UNREADABLE."""
+    # With the script come all steps and the engine: most commands that read and write files need none of them.
+    from ceremony.script import LARGEST_SCRIPT
+
     try:
         with path.open("rb") as file:
             return file.read(LARGEST_SCRIPT + 1)

@@ -1,7 +1,6 @@
 """ceremony online: the online side. `request` packs CSRs for a ceremony and needs no Azure; the others have a file each."""
 
 import argparse
-import dataclasses
 import importlib
 from pathlib import Path
 from typing import NamedTuple
@@ -66,12 +65,12 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     if args.dps:
         code = online_code.fetched(args)
         # The time of the service, which the ceremony machine compares with its own clock.
-        at = dataclasses.replace(now(), time=code.made_at)
+        at = now()._replace(time=code.made_at)
         summary = pack_request(args.output, csrs, lambda: at, proofs=[code.proof], root_fingerprint=code.root_fingerprint)
     else:
         root = _root_to_be_proved(args.bundle, args.fingerprint) if codes else None
         proofs = [ProofRequest(service, root.label, code) for service, code in codes.items()] if root else []
-        at = dataclasses.replace(now(), time=fetched.made_at) if fetched else now()
+        at = now()._replace(time=fetched.made_at) if fetched else now()
         summary = pack_request(args.output, csrs, lambda: at, proofs=proofs, root_fingerprint=root.fingerprint if root else None)
     if args.json:
         print_json({"format": 1, **msgspec.to_builtins(summary)})

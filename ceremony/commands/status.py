@@ -2,8 +2,8 @@
 
 import argparse
 import json
+import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from ceremony.transcript import Line, read_lines
@@ -14,7 +14,7 @@ _STANDING = {"paused": "paused", "aborted": "aborted", "closed": "closed"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Folder and --json."""
-    parser.add_argument("--dir", type=Path, required=True, help="the ceremony's folder")
+    parser.add_argument("--dir", type=os.fspath, required=True, help="the ceremony's folder")
     parser.add_argument("--json", action="store_true")
 
 
@@ -23,7 +23,8 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     from ceremony.errors import CeremonyError
 
     try:
-        lines, torn = read_lines((args.dir / "transcript.jsonl").read_bytes())
+        with open(os.path.join(args.dir, "transcript.jsonl"), "rb") as file:
+            lines, torn = read_lines(file.read())
     except OSError as failed:
         raise CeremonyError("RECORD-MISSING", f"{args.dir} holds no ceremony.") from failed
     if not lines:

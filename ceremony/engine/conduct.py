@@ -69,7 +69,8 @@ def conduct(script: Any, transcript: Transcript, face: Face, room: Room) -> str:
         raise Stopped("error", stops.error.exit_code, stops.error.what) from stops
     finally:
         room.lock()
-    return next(line.sha256 for line in reversed(transcript.lines) if line.type == "sealed")
+    *_, last = transcript.of_type("sealed")
+    return last.sha256
 
 
 class Session:

@@ -1,16 +1,19 @@
 """Device certificates in bulk: the run that hands batches to workers, has them signed, and enters what they made.
 
 One process leads: it keeps folder and index, and the token when the intermediate's key is on one. Workers make keys, certificates
-and files; they hold the intermediate's key when it is a file's. How a run can be broken off at any point is told in `output`.
+and files; they hold the intermediate's key when it is a file's. A few certificates the leading process makes by itself (`few`).
+How a run can be broken off at any point is told in `output`.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from ceremony.crossing.artifacts import certificate_der
 from ceremony.errors import CeremonyError
+from ceremony.factory.few import FEW, Here
 from ceremony.factory.file_issuer_key import FileIssuerKey
 from ceremony.factory.folder import Accepted
 from ceremony.factory.index import Order
@@ -27,6 +30,7 @@ BATCH, BATCH_BY_TOKEN = 250, 50
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 SigningKey = FileIssuerKey | TokenIssuerKey
+_Heard = Callable[[list[Any], float], list[Any]]
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ def issue(
     `tell` hears how many are made so far, whenever there are more. The passphrases are wiped. Raises CeremonyError: what a worker
     or the token met (what is in the index by then is whole), FACTORY-OUT-UNWRITABLE, FACTORY-OUT-BROKEN, FACTORY-WORKER-DIED.
     """
-    pkcs8 = key.pkcs8() if isinstance(key, FileIssuerKey) else bytearray()
+    few = todo.left <= FEW
+    pkcs8 = key.pkcs8() if isinstance(key, FileIssuerKey) and not few else bytearray()
     on_token = None if isinstance(key, FileIssuerKey) else key
     size = BATCH if on_token is None else BATCH_BY_TOKEN
     order = todo.begin(now())
@@ -73,10 +78,14 @@ def issue(
         rehearsal=accepted.rehearsal,
         secrets=(len(pkcs8), len(passphrases.pkcs12), len(passphrases.keys)),
     )
+    if few:
+        run = _Run(todo, order, None, stopping, tell)
+        run.go([Here(start, key, passphrases.pkcs12, passphrases.keys)], todo.batches(size), lambda under_way, seconds: under_way)
+        return run.ended(now())
     signing = nullcontext() if on_token is None else Signer(on_token, algorithm_for(key.public_key_der))
     with started(min(jobs, -(-todo.left // size)), start, secrets) as workers, signing as signer:
         run = _Run(todo, order, signer, stopping, tell)
-        run.go(workers, todo.batches(size))
+        run.go(workers, todo.batches(size), ready)
         return run.ended(now())
 
 
@@ -88,20 +97,20 @@ class _Run:
     ) -> None:
         self._todo, self._order, self._output, self._index = todo, order, todo.output, todo.output.index
         self._signer, self._stopping, self._tell = signer, stopping, tell
-        self._under_way: dict[Worker, tuple[int, list[Wanted]]] = {}
+        self._under_way: dict[Worker | Here, tuple[int, list[Wanted]]] = {}
         self._finished: list[tuple[int, list[Wanted], list[Made]]] = []
         self._failure: CeremonyError | None = None
         self._stopped = False
         self._made = 0
 
-    def go(self, workers: list[Worker], batches: Iterator[list[Wanted]]) -> None:
-        """Until all is made, or it is to stop."""
+    def go(self, workers: Sequence[Worker | Here], batches: Iterator[list[Wanted]], heard: _Heard) -> None:
+        """Until all is made, or it is to stop. `heard` waits at most so many seconds, and says which of those under way have an answer."""
         try:
             while True:
                 self._settle_and_hand_out(workers, batches)
                 if not self._under_way:
                     return
-                for worker in ready(list(self._under_way), _SECONDS_BETWEEN_LOOKS):
+                for worker in heard(list(self._under_way), _SECONDS_BETWEEN_LOOKS):
                     self._hear(worker)
                 if self._signer is not None:
                     self._heed(self._signer)
@@ -131,7 +140,7 @@ class _Run:
         self._output.flush()
         self._output.write_listing()
 
-    def _settle_and_hand_out(self, workers: list[Worker], batches: Iterator[list[Wanted]]) -> None:
+    def _settle_and_hand_out(self, workers: Sequence[Worker | Here], batches: Iterator[list[Wanted]]) -> None:
         """Steps 2 to 4 of `output` for what is finished, and step 1 for those that have nothing to do."""
         finished, self._finished = self._finished, []
         if finished:
@@ -161,7 +170,7 @@ class _Run:
         if finished:
             self._tell(self._made)
 
-    def _hear(self, worker: Worker) -> None:
+    def _hear(self, worker: Worker | Here) -> None:
         heard: FromWorker | None = None
         try:
             heard = worker.hear()
@@ -169,7 +178,7 @@ class _Run:
             # The process died. What others have in hand is still brought to its end.
             self._failure = self._failure or failed
         if isinstance(heard, ToSign):
-            assert self._signer is not None  # noqa: S101  # workers ask only where they have no key
+            assert self._signer is not None and isinstance(worker, Worker)  # noqa: S101  # workers ask only where they have no key
             self._signer.sign(worker, heard)
             return
         number, wanted = self._under_way.pop(worker)

@@ -47,15 +47,19 @@ class TokenIssuerKey:
             yield from (made.signature for made in self._token.sign_many(self._key_id, algorithm, to_be_signed))
 
 
-def secret_for(factory: Factory, passphrase_file: Path | None) -> bytearray:
-    """What `open_issuer_key` wants: the file's passphrase, or the token's PIN, asked for by name with the tries that are left.
+@contextmanager
+def unlocked_issuer_key(factory: Factory, passphrase_file: Path | None) -> Iterator[FileIssuerKey | TokenIssuerKey]:
+    """The same as `open_issuer_key`, with a secret that is asked for: the file's passphrase, or the token's PIN by what tries are left.
 
-    Empty for a token with a pad of its own. Raises CeremonyError as `secret_from` does, and what the token's side refuses.
+    The token is found before its PIN is asked for, and stays open. Raises CeremonyError as `secret_from` and `open_issuer_key` do.
     """
     if isinstance(factory.key, FileKey):
-        return secret_from(passphrase_file, f"Passphrase of {factory.key.path}: ")
-    with opened_token(factory.key.module, factory.key.serial, state=_UNTOUCHED) as token:
-        return pin_for(token, passphrase_file, state=_UNTOUCHED)
+        with open_issuer_key(factory, secret_from(passphrase_file, f"Passphrase of {factory.key.path}: ")) as key:
+            yield key
+    else:
+        with opened_token(factory.key.module, factory.key.serial, state=_UNTOUCHED) as token:
+            login(token, pin_for(token, passphrase_file, state=_UNTOUCHED), state=_UNTOUCHED)
+            yield _on_token(factory, factory.key, token)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def serve(requests: int, answers: int) -> None:
         wipe(secret)
     while True:
         batch: Batch = receive(requests, Batch)
-        send(answers, _answer(maker, batch))
+        send(answers, answer(maker, batch))
 
 
 def _signing(pkcs8: bytearray, requests: int, answers: int) -> Sign:
@@ -55,7 +55,8 @@ def _signing(pkcs8: bytearray, requests: int, answers: int) -> Sign:
     return lambda to_be_signed, algorithm: (key.sign(octets, algorithm) for octets in to_be_signed)
 
 
-def _answer(maker: Maker, batch: Batch) -> Done | Failed:
+def answer(maker: Maker, batch: Batch) -> Done | Failed:
+    """Makes a batch, and says what came of it. Raises PipeClosed when the leading process is gone."""
     try:
         return Done(maker.make(batch.wanted, batch.folder))
     except PipeClosed:

@@ -12,6 +12,7 @@ import ceremony
 import hsm
 from ceremony.errors import CeremonyError
 from ceremony.factory.messages import Batch, FromWorker, Signatures, Start, receive, send
+from hsm.ending import wait_for_end
 from hsm.pipe import PipeClosed, wipe
 
 _SECONDS_TO_END: Final = 5
@@ -64,7 +65,7 @@ class Worker:
     def wait(self) -> None:
         """Until it has ended; kills it when it does not within five seconds."""
         try:
-            self._child.wait(_SECONDS_TO_END)
+            wait_for_end(self._child, _SECONDS_TO_END)
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()

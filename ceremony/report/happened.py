@@ -1,7 +1,6 @@
 """What one line of the record says, in words. Nothing of a line is passed over: what has no words of its own is listed as it stands."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -42,7 +41,7 @@ def events_of(lines: Iterable[Line], opened: Mapping[str, Any]) -> tuple[Event, 
     told: dict[str, int] = {}
     for line in lines:
         if line.type == "resumed":
-            line = replace(line, data={key: AS_OPENED if value and value == opened.get(key) else value for key, value in line.data.items()})
+            line = line._replace(data={key: AS_OPENED if value and value == opened.get(key) else value for key, value in line.data.items()})
         day, _, clock = line.time.rstrip("Z").partition("T")
         text, details, trouble, who = _TELL[line.type](line)
         details = _once(tuple(details), line.seq, told)

@@ -247,10 +247,10 @@ class Record:
     @property
     def announced(self) -> Line | None:
         """The line whose digest is the ceremony's fingerprint: the last seal, or the last pause without an export."""
-        for line in reversed(self.lines):
-            if line.type == "sealed" or (line.type == "paused" and line.data.get("reason") != "crossing"):
-                return line
-        return None
+        found = [
+            line for line in self.lines if line.type == "sealed" or (line.type == "paused" and line.data.get("reason") != "crossing")
+        ]
+        return found[-1] if found else None
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:

@@ -25,12 +25,8 @@ def pasts(folder: Path) -> list[Path]:
 
 def undecided(lines: list[Line]) -> Line | None:
     """The intent, if the last act of a record has no result."""
-    for line in reversed(lines):
-        if line.type in ("result", "recovered"):
-            return None
-        if line.type == "intent":
-            return line
-    return None
+    acts = [line for line in lines if line.type in ("intent", "result", "recovered")]
+    return acts[-1] if acts and acts[-1].type == "intent" else None
 
 
 @dataclass(frozen=True)

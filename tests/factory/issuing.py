@@ -5,7 +5,6 @@ import datetime as dt
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def certify(factory: Factory, root: Root, *, days_ago: int = 0, **details: Any) 
     """The factory with a certificate of this root."""
     request = read_csr((factory.folder / f"{factory.name}.csr.pem").read_bytes())
     certificate = root.certify(load_der_public_key(request.public_key_der), request.subject, **details)  # type: ignore[arg-type]  # EC
-    then = replace(moment(), time=utc_text(NOW - dt.timedelta(days=days_ago)))
+    then = moment()._replace(time=utc_text(NOW - dt.timedelta(days=days_ago)))
     accept(factory, root.bundle(certificate), lambda: then)
     return read_accepted(factory.folder)
 

@@ -20,11 +20,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from ceremony.errors import CeremonyError
 from ceremony.factory import issue as issue_module
+from ceremony.factory.few import Here
 from ceremony.factory.folder import Accepted
 from ceremony.factory.index import Index
 from ceremony.factory.issue import Issued
 from ceremony.factory.issuer_key import open_issuer_key
-from ceremony.factory.messages import Start
+from ceremony.factory.messages import Batch, Start
 from ceremony.factory.output import Output
 from ceremony.factory.terms import Terms
 from ceremony.factory.workers import Worker, started
@@ -94,6 +95,27 @@ def test_down_at_each_step(
     check_whole(out, accepted, TEN)
     # One worker has one batch at a time: no more than that was made in vain.
     assert broken_off(out) <= 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_down_while_a_few_are_made_in_this_process(
+    accepted: Accepted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    out, few, tell = tmp_path / "out", TEN[:5], Here.tell
+
+    def spoilt(here: Here, batch: Batch) -> None:
+        if when == "after":
+            tell(here, batch)
+        raise Broken
+
+    with monkeypatch.context() as patched, pytest.raises(Broken):
+        patched.setattr(Here, "tell", spoilt)
+        issue_here(accepted, out, few)
+    assert not list((out / "devices").iterdir())
+    monkeypatch.setattr(issue_module, "started", Mock(side_effect=AssertionError("a process for a few")))
+    assert issue_here(accepted, out, few).complete
+    check_whole(out, accepted, few)
+    assert broken_off(out) == 1
 
 
 def test_down_between_the_last_commit_and_its_move(accepted: Accepted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

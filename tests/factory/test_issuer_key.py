@@ -4,12 +4,13 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ceremony.errors import CeremonyError
-from ceremony.factory.folder import Factory
-from ceremony.factory.issuer_key import open_issuer_key, secret_for
+from ceremony.factory.folder import Factory, TokenKey
+from ceremony.factory.issuer_key import open_issuer_key, unlocked_issuer_key
 from ceremony.pki.signatures import algorithm_for, signature_holds
 from ceremony.words import sha256_hex
 from hsm.client import Module
@@ -21,9 +22,8 @@ def factory(request: pytest.FixtureRequest, here: FactoryToken, tmp_path: Path) 
     return factory_in_file(tmp_path / "F") if request.param == "file" else factory_on_token(tmp_path / "F", here)
 
 
-def secret_of(factory: Factory, folder: Path) -> bytearray:
-    right = PASSPHRASE if "FileKey" in repr(factory.key) else PIN
-    return secret_for(factory, secret_file(folder, right))
+def secret_of(factory: Factory) -> str:
+    return PASSPHRASE if "FileKey" in repr(factory.key) else PIN
 
 
 def refused(factory: Factory, secret: bytearray) -> CeremonyError:
@@ -34,7 +34,7 @@ def refused(factory: Factory, secret: bytearray) -> CeremonyError:
 
 
 def test_it_signs_and_its_secret_is_gone(factory: Factory, tmp_path: Path) -> None:
-    secret = secret_of(factory, tmp_path)
+    secret = bytearray(secret_of(factory).encode())
     with open_issuer_key(factory, secret) as key:
         assert secret == bytes(len(secret)), "the secret was not wiped"
         assert sha256_hex(key.public_key_der) == factory.spki_sha256
@@ -44,6 +44,21 @@ def test_it_signs_and_its_secret_is_gone(factory: Factory, tmp_path: Path) -> No
             assert not signature_holds(key.public_key_der, message + b"x", signature)
         with pytest.raises((ValueError, CeremonyError)):
             key.sign(b"x", "rsa-pkcs1-sha384")
+
+
+def test_its_secret_is_asked_for_and_a_token_is_opened_once(
+    factory: Factory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, start = [], Module.start
+
+    def counted(*given: Any) -> Module:
+        started.append(given)
+        return start(*given)
+
+    monkeypatch.setattr(Module, "start", counted)
+    with unlocked_issuer_key(factory, secret_file(tmp_path, secret_of(factory))) as key:
+        assert sha256_hex(key.public_key_der) == factory.spki_sha256
+    assert len(started) == isinstance(factory.key, TokenKey)
 
 
 def test_a_wrong_secret_opens_nothing(factory: Factory) -> None:
@@ -101,7 +116,7 @@ def test_a_token_that_is_gone_is_told_before_its_pin_is_asked_for(here: FactoryT
     factory = factory_on_token(tmp_path / "F", here)
     shutil.rmtree(tmp_path / "softhsm" / "tokens")
     (tmp_path / "softhsm" / "tokens").mkdir()
-    with pytest.raises(CeremonyError) as gone:
-        secret_for(factory, None)
+    with pytest.raises(CeremonyError) as gone, unlocked_issuer_key(factory, None):
+        pytest.fail("it was opened")
     assert gone.value.code == "TOKEN-NOT-FOUND"
     assert refused(factory, bytearray(PIN.encode())).code == "TOKEN-NOT-FOUND"

@@ -66,7 +66,7 @@ def test_things_and_counts_are_told_with_their_custody(held: MadeUp) -> None:
     bag = {"name": "bag-1", "what": "bag", "text": "Number", "value": "NO 0047 1182", "custody": "taken-out"}
     products: dict[str, Any] = {"physical": [bag], "counted_in": {"bags": 3, "cards": 2}, "counted_out": {"cards": 1}}
     lines = [*held.lines]
-    lines[place] = replace(lines[place], data={"products": products})
+    lines[place] = lines[place]._replace(data={"products": products})
     text = text_of(content_of(replace(held, lines=lines)))
     assert "bag-1 bag Number NO 0047 1182 taken-out 1" in text
     assert "bags 3 not counted out" in text and "cards 2 1" in text
@@ -76,6 +76,6 @@ def test_how_people_were_identified_is_told_where_it_was_asked(held: MadeUp) -> 
     assert "Identified by" not in text_of(content_of(held))
     place = next(place for place, line in enumerate(held.lines) if line.type == "confirmed" and line.data["by"] == "witness-1")
     lines = [*held.lines]
-    lines[place] = replace(lines[place], data={**lines[place].data, "key": "identified/officer-1", "value": "identity document"})
+    lines[place] = lines[place]._replace(data={**lines[place].data, "key": "identified/officer-1", "value": "identity document"})
     text = text_of(content_of(replace(held, lines=lines)))
     assert "officer-1 crypto-officer Per Hansen nobody in person identity document" in text

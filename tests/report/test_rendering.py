@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -68,7 +67,7 @@ def _hostile(value: Any, key: str = "") -> Any:
 
 
 def test_foreign_text_is_only_ever_text(held: MadeUp) -> None:
-    lines = [replace(line, data=_hostile(line.data), actor=(line.actor or "x") + HOSTILE) for line in held.lines]
+    lines = [line._replace(data=_hostile(line.data), actor=(line.actor or "x") + HOSTILE) for line in held.lines]
     script = SCRIPT.replace(b"Example Devices", "Example \\u001b\\u202e<b>#panic(1)</b> 中 Devices".encode()).replace(
         b"Kari", "Кари".encode()
     )

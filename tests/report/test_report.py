@@ -30,7 +30,7 @@ def changed(made_up: MadeUp, type: str, **data: Any) -> MadeUp:
     """The same with other data in the first line of this type. The chain is not followed by the report."""
     place = next(place for place, line in enumerate(made_up.lines) if line.type == type)
     lines = [*made_up.lines]
-    lines[place] = replace(lines[place], data={**lines[place].data, **data})
+    lines[place] = lines[place]._replace(data={**lines[place].data, **data})
     return replace(made_up, lines=lines)
 
 
@@ -186,7 +186,7 @@ def _line(lines: list[Line], type: str, verb: str) -> int:
 def test_each_signature_has_an_outcome(held: MadeUp, change: dict[str, Any], outcome: str) -> None:
     lines = [*held.lines]
     place = _line(lines, "result", "sign")
-    lines[place] = replace(lines[place], data={**lines[place].data, **change})
+    lines[place] = lines[place]._replace(data={**lines[place].data, **change})
     assert outcome in text_of(content_of(replace(held, lines=lines)))
 
 

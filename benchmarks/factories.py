@@ -14,11 +14,10 @@ from ceremony.factory.token import login, opened_token
 from ceremony.machine.clock import now
 from ceremony.pki.profiles import KeyName
 from hsm.softhsm import find_softhsm
-from tests.factory.given import ALPHA, TOKEN, FactoryToken, secret_file
+from tests.factory.given import ALPHA, PASSPHRASE, PIN, TOKEN, FactoryToken, secret_file
 from tests.factory.issuing import certify
 from tests.factory.made_up import Root
 
-PASSPHRASE, PIN = "correct horse battery staple 7", "user-pin-1"
 PROCESSORS = len(os.sched_getaffinity(0))
 
 
@@ -44,7 +43,7 @@ def working_folder() -> Iterator[Path]:
 
 def in_file(folder: Path, kind: KeyName) -> Factory:
     """One with its key in an encrypted file below `folder`."""
-    secret, place = secret_file(folder, PASSPHRASE), folder / f"file-{kind[-4:]}"
+    secret, place = secret_file(folder, PASSPHRASE), folder / f"file-{_word(kind)}"
     request_in_file(wanted(place, "alpha.1", ALPHA, kind, ""), bytearray(PASSPHRASE.encode()), now)
     certify(read_factory(place), Root())
     return Factory(kind, place, secret, Path(), {})
@@ -57,10 +56,14 @@ def on_softhsm(folder: Path, kinds: Sequence[KeyName]) -> list[Factory]:
     os.environ.update(held.environ)
     made = []
     for kind in kinds:
-        name = f"token-{kind[-4:]}"
+        name = f"token-{_word(kind)}"
         with opened_token(str(held.module), TOKEN, state="") as token:
             login(token, bytearray(PIN.encode()), state="")
             request_on_token(wanted(folder / name, name, ALPHA, kind, ""), token, held.module, name, existing=False, clock=now)
         certify(read_factory(folder / name), Root())
         made.append(Factory(kind, folder / name, pin, held.module, dict(held.environ)))
     return made
+
+
+def _word(kind: KeyName) -> str:
+    return kind.rpartition(":")[2]

@@ -43,6 +43,8 @@ def instruction(ask: Ask) -> str:
         return f"{what}. Or type: {choices}" if choices else what
     if choices:
         return f"Choose: {choices}"
+    if ask.least > 1:
+        return f"Type the answer, at least {ask.least} characters."
     return "Type the answer." if ask.least else "Press Enter to go on."
 
 

@@ -166,13 +166,16 @@ class Conducting(Screen[None]):
         self.say(["", *lines] if len(self._said) > self._aloud else lines)
 
     def _show(self, shown: Sequence[str]) -> None:
-        # What stands there last is not said again: the next person is asked over the same lines.
-        if shown and list(shown) != self._said[-len(shown) :]:
+        if not shown:
+            return
+        # What stands there last is not said again: the next is asked over the same lines, or over the same and some more.
+        same = next((length for length in range(len(shown), 1, -1) if list(shown[:length]) == self._said[-length:]), 0)
+        if same or list(shown) == self._said[-1:]:
+            self._new = len(self._said) - (same or 1)
+            self.say(shown[same or 1 :])
+        else:
             self._say_apart(shown)
             self._new = min(self._new, len(self._said) - len(shown))
-        elif shown:
-            self._new = len(self._said) - len(shown)
-            self.say([])
 
     def _problem(self, lines: Sequence[str]) -> None:
         self._error = tuple(lines)
@@ -209,6 +212,9 @@ class Conducting(Screen[None]):
             self._show(ask.shown)
         if ask.digest:
             self._evidence("EVIDENCE (SHA-256)", ask.digest)
+        elif ask.blind:
+            # What is typed from paper must not stand on the screen, nor anything that looks like it.
+            self._evidence("", None)
         self.past += [f"{person(ask.by, self.heading.people, ask.name)} is asked: {ask.text}", *([] if again else ask.shown)]
         self._put(ask.text, ask.by, ask.name)
         self._open_entry(ask)

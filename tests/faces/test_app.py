@@ -409,6 +409,25 @@ def test_an_error_of_the_answers_ends_the_loop_and_is_shown() -> None:
     drive(fake.FakeCeremony([fake.step(6), fake.FREE]), play, autoplay=Unattended(None, lambda line: None))
 
 
+def test_what_is_typed_from_paper_does_not_stand_as_evidence() -> None:
+    digest = "ab" * 32
+    shown = Ask(key="seen", text="Compare", by="admin", accept="yes", digest=digest)
+    again = Ask(key="again", text="The same", by="officer", accept="yes", shown=("first line", "second line"))
+
+    async def play(driver: Driver) -> None:
+        await driver.until("abab abab")
+        await driver.type("yes")
+        assert "abab abab" not in await driver.until("it is not shown here")
+        await driver.type(" ".join(fake.PAPER_WORDS))
+        await driver.until("The same")
+        await driver.type("yes")
+        frame = await driver.until("third line")
+        assert frame.count("first line") == 1, "what stands there is not said again"
+
+    more = Ask(key="more", text="And more", by="witness-1", accept="yes", shown=("first line", "second line", "third line"))
+    drive(fake.FakeCeremony([fake.step(1), shown, fake.FROM_PAPER, again, more]), play)
+
+
 def test_markup_and_controls_in_texts_are_shown_and_not_obeyed() -> None:
     notice = Notice(kind="info", lines=("[red]not markup[/red] \x1b[31m \u202e", "[/nothing]"))
 

@@ -52,7 +52,7 @@ def test_a_wait_that_the_service_asks_for_is_kept_and_a_limit_ends_it(field: Fie
     assert field.asked() == [("PUT", 429), ("PUT", 202), ("GET", 200)]
     field.simulator.faults.throttle(9, 3600, face="device")
     began = time.monotonic()
-    parts = failed(field.register(field.files("dev-2"), "--time-limit", 1), 4, "DEVICE-THROTTLED")
+    parts = failed(field.register(field.files("dev-2"), "--time-limit", 3), 4, "DEVICE-THROTTLED")
     assert "asked to wait 3600 seconds" in parts["What happened"]
     assert parts["State"] == "The device is not registered. There is no cache."
     assert time.monotonic() - began < 10, "the library's own timers would have kept the process for an hour"
@@ -60,7 +60,7 @@ def test_a_wait_that_the_service_asks_for_is_kept_and_a_limit_ends_it(field: Fie
 
 def test_a_service_that_fails(field: Field) -> None:
     field.simulator.faults.add(Fault(status=503, face="device", times=9))
-    failed(field.register(field.files("dev-1"), "--time-limit", 1), 4, "DEVICE-SERVICE-FAILED")
+    failed(field.register(field.files("dev-1"), "--time-limit", 3), 4, "DEVICE-SERVICE-FAILED")
 
 
 def test_a_service_that_cuts_the_connection(field: Field) -> None:

@@ -71,7 +71,11 @@ class Terminal:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self._ended = os.waitstatus_to_exitcode(status)
-        self._read()
+        # What it wrote last may come in more than one piece.
+        seen = ""
+        while seen != self.seen:
+            seen = self.seen
+            self._read()
         return self._ended
 
     def _read(self) -> None:

@@ -26,6 +26,11 @@ help:
 	@echo "make goldens     write the screens' goldens anew (then read the diff)"
 	@echo "make schema      write the JSON Schema of ceremony scripts anew"
 	@echo "make docs        write docs/errors.md, docs/compliance.md, docs/shell/ and the pictures anew"
+	@echo "make image       the ceremony machine: a live image out of locked inputs (as root, needs mmdebstrap)"
+	@echo "make image-lock  lock today's inputs of the image; read the diff"
+	@echo "make image-inputs  pack the inputs into one file; FROM=FILE.tar takes them out of one"
+	@echo "make image-verify  build the image twice, elsewhere and otherwise, and compare"
+	@echo "make image-test  boot the built image in qemu by BIOS and UEFI, rehearse on it, verify the bundle here"
 	@echo "make pins        pin the packages of pyproject.toml anew (needs uv)"
 
 setup: .venv/ready
@@ -101,6 +106,21 @@ wheelhouse: .venv/ready
 airgap: .venv/ready
 	sh requirements/airgap.sh
 
+image: .venv/ready
+	sh image/build.sh
+
+image-lock: .venv/ready
+	sh image/lock.sh
+
+image-inputs: .venv/ready
+	sh image/inputs.sh $(FROM)
+
+image-verify: .venv/ready
+	sh image/verify.sh
+
+image-test: .venv/ready
+	python -m image.boot_test $(PARTS)
+
 pins:
 	sh requirements/pins.sh
 
@@ -108,4 +128,5 @@ pins:
 	sh requirements/install.sh
 	echo "$(CURDIR)" > $@
 
-.PHONY: help setup demo rehearse test crash-matrix fuzz secrets blind mutation interop bench lint goldens schema docs dist wheelhouse airgap pins
+.PHONY: help setup demo rehearse test crash-matrix fuzz secrets blind mutation interop bench lint goldens schema docs dist wheelhouse airgap \
+    image image-lock image-inputs image-verify image-test pins

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 MOST_LINES = 400
-NOT_OURS = {".git", ".venv", "wheelhouse", "dist", "__pycache__", ".hypothesis"}
+NOT_OURS = {".git", ".venv", ".image", "wheelhouse", "dist", "__pycache__", ".hypothesis"}
 # Written so that this file does not find itself.
 ADDRESSES = re.compile(rb"python[h]osted\.|py[p]i\.org|registry\.npm[j]s|deb\.deb[i]an\.org|security\.deb[i]an\.org")
 MACHINE_PATHS = re.compile(rb"/wor[k]/(main|shared)|/far[m]/|/roo[t]/\.")

@@ -122,6 +122,7 @@ class Transcript:
             octets = path.read_bytes()
             self.lines, self.torn = read_lines(octets)
             self._length = len(octets) - (self.torn.length if self.torn else 0)
+        self._on_disk = self._length, len(self.lines)
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         _sync_folder(path.parent)
 
@@ -131,11 +132,19 @@ class Transcript:
         return self.lines[-1].sha256 if self.lines else ""
 
     def append(
-        self, type: LineType, data: dict[str, Any], *, step: int | None = None, actor: str | None = None, prev: str | None = None
+        self,
+        type: LineType,
+        data: dict[str, Any],
+        *,
+        step: int | None = None,
+        actor: str | None = None,
+        prev: str | None = None,
+        flush: bool = True,
     ) -> Line:
         """Writes a line, and returns it when it is on the disk. `prev` is given for the first line alone.
 
-        Raises CeremonyError RECORD-UNWRITABLE; then the file ends where it ended before.
+        Without `flush` it is written and not yet on the disk: the next line that is, or `flush`, brings it there, and nothing may
+        tell of it before. Raises CeremonyError RECORD-UNWRITABLE; then the file ends with the last line that was on the disk.
         """
         moment = self._clock()
         value = {
@@ -153,18 +162,35 @@ class Transcript:
         try:
             os.ftruncate(self._descriptor, self._length)
             _write_all(self._descriptor, stored + b"\n")
-            os.fsync(self._descriptor)
         except OSError as failed:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, self._length)
-            raise CeremonyError(
-                "RECORD-UNWRITABLE",
-                f"The transcript could not be written: {failed.strerror}.",
-                state="The line that was to be written is not in the record; nothing that it would announce is announced.",
-            ) from failed
+            raise self._unwritable(failed) from failed
         self._length += len(stored) + 1
         self.lines.append(line)
+        if flush:
+            self.flush()
         return line
+
+    def flush(self) -> None:
+        """All lines are on the disk. Raises CeremonyError RECORD-UNWRITABLE, as `append` does."""
+        if self._on_disk[0] == self._length:
+            return
+        try:
+            os.fsync(self._descriptor)
+        except OSError as failed:
+            raise self._unwritable(failed) from failed
+        self._on_disk = self._length, len(self.lines)
+
+    def _unwritable(self, failed: OSError) -> CeremonyError:
+        """Takes back what is not on the disk for sure, and says so."""
+        self._length, lines = self._on_disk
+        del self.lines[lines:]
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, self._length)
+        return CeremonyError(
+            "RECORD-UNWRITABLE",
+            f"The transcript could not be written: {failed.strerror}.",
+            state="The line that was to be written is not in the record; nothing that it would announce is announced.",
+        )
 
     def of_type(self, *types: LineType) -> Iterable[Line]:
         """The lines of these types, in order."""

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ceremony.engine.answers import LONGEST_TEXT, problem_with, problem_with_text, settled
-from ceremony.engine.facts import answers, facts_of, finished_steps, intends, known, open_intent, value_of
+from ceremony.engine.facts import answers, facts_of, finished_steps, intends, known, open_intents, settle, value_of
+from ceremony.engine.flushing import Flushing, RecordStops
+from ceremony.engine.header import header_facts
 from ceremony.engine.holders import alone_at_the_screen, givers_of, pin_in_force
 from ceremony.engine.machine_check import machine_is_fit
 from ceremony.engine.recovery import Recovery
 from ceremony.engine.step import (
     Act,
+    Acts,
     Ask,
     Face,
     Interrupt,
@@ -30,6 +33,7 @@ from ceremony.engine.step import (
     Step,
     Write,
 )
+from ceremony.engine.together import done_together
 from ceremony.errors import CeremonyError, ExitCode
 from ceremony.transcript import Line, LineType, Transcript
 
@@ -44,14 +48,6 @@ class Stopped(Exception):
     reason: str
     exit_code: int
     text: str = ""
-
-
-class RecordStops(Exception):
-    """The record can't be written, or does not fit its script: nothing more is done or written, and the session ends."""
-
-    def __init__(self, error: CeremonyError) -> None:
-        super().__init__(error.what)
-        self.error = error
 
 
 def conduct(script: Any, transcript: Transcript, face: Face, room: Room) -> str:
@@ -77,11 +73,13 @@ class Session:
     """One session: from `opened` or `resumed` to its end."""
 
     def __init__(self, script: Any, transcript: Transcript, face: Face, room: Room) -> None:
-        self.transcript, self.face, self.room, self._script = transcript, face, room, script
+        self.transcript, self.face, self.room, self._script = transcript, Flushing(face, transcript), room, script
         self._number = 0
         self._step: Step = script.steps[0]
         self.known: Known = known(script, transcript.lines, 1)
         self._machine_is_stale = False
+        self.undecided: dict[str, Line] = {}
+        """The intents of the open step whose outcome the record does not hold, by their keys."""
         self._aside = False
         # Somebody said to use the last try of a PIN in the act that is done next.
         self.insist = False
@@ -94,6 +92,7 @@ class Session:
         lines = self.transcript.lines
         self.known = known(self._script, lines, number)
         facts = facts_of(lines, number)
+        self.undecided = open_intents(lines, number)
         self._machine_is_stale = any(fact.data.get("verb") == "check-machine" for fact in facts)
         if not any(line.step == number and line.type == "step-started" for line in lines):
             self.append("step-started", {"kind": step.__struct_config__.tag, "title": step.title}, actor=step.actor)
@@ -122,7 +121,10 @@ class Session:
             except StopIteration as end:
                 return end.value
             value = None
-            if not isinstance(request, Show):
+            if isinstance(request, Acts):
+                replayed = [self._replayed(act, facts.popleft()) for act in request.acts[: len(facts)]]
+                value = replayed + done_together(self, request.acts[len(replayed) :])
+            elif not isinstance(request, Show):
                 value = self._replayed(request, facts.popleft()) if facts else self._live(request)
             elif not facts:
                 self._show(request)
@@ -138,14 +140,12 @@ class Session:
         )
 
     def _live(self, request: Request) -> Any:
-        undecided = None if self._aside else self.undecided
-        if undecided and not (isinstance(request, Act) and intends(undecided, request)):
-            raise self._mismatch(undecided, f"intends something else than step {self._number} does here")
+        self.require_nothing_else_open(request)
         match request:
             case Ask():
                 return self.answer(request)
             case Act():
-                return self._act(request, undecided)
+                return self.act(request)
             case Write():
                 return self._write(request)
         raise TypeError(request)
@@ -240,15 +240,16 @@ class Session:
 
     # acts
 
-    @property
-    def undecided(self) -> Line | None:
-        """The intent of the open step whose outcome the record does not hold."""
-        return open_intent(self.transcript.lines, self._number)
+    def require_nothing_else_open(self, *requests: Request) -> None:
+        """Raises RecordStops where the record intends what is not asked for here."""
+        for intent in () if self._aside else self.undecided.values():
+            if not any(isinstance(request, Act) and intends(intent, request) for request in requests):
+                raise self._mismatch(intent, f"intends something else than step {self._number} does here")
 
-    def _act(self, act: Act, undecided: Line | None) -> dict[str, Any]:
-        if act.login and self._machine_is_stale:
-            self._check_machine_again()
-        return Recovery(self).of(act) if undecided else self.do(act)
+    def act(self, act: Act) -> dict[str, Any]:
+        """Does it, or settles what an interruption left of it."""
+        self.look_at_machine_for(act)
+        return Recovery(self).of(act) if act.key in self.undecided and not self._aside else self.do(act)
 
     def do(self, act: Act) -> dict[str, Any]:
         """Intent, act, result. A failure with a known outcome is recorded and may be tried again."""
@@ -275,15 +276,23 @@ class Session:
         except CeremonyError as failed:
             if failed.outcome_unknown or act.after_crash == "destroy-first":
                 raise
-            self.append("result", {"key": act.key, "verb": act.verb, "error": {"code": failed.code, "what": failed.what}})
+            self.record_failure(act, failed)
             self.insist = self.decide(failed)
             return None
         return self.record(act, value)
 
+    def record_failure(self, act: Act, failed: CeremonyError) -> None:
+        """Writes that an act was not done, and why."""
+        self.append("result", {"key": act.key, "verb": act.verb, "error": {"code": failed.code, "what": failed.what}})
+
     def record(self, act: Act, value: dict[str, Any]) -> dict[str, Any]:
-        """Writes the result of an act."""
-        line = self.append("result", {"key": act.key, "verb": act.verb, "value": value})
-        if facts := _status(act.verb, value, line.time):
+        """Writes the result of an act. It is on the disk before anything is told, asked or intended after it.
+
+        The result of an act that a crash must not undo is there at once; a signature is found again in its file (rule 7).
+        """
+        flush = act.after_crash not in ("repeat", "order-again")
+        line = self.append("result", {"key": act.key, "verb": act.verb, "value": value}, flush=flush)
+        if facts := header_facts(act.verb, value, line.time):
             self.face.tell(Notice(kind="status", facts=facts))
         return value
 
@@ -303,8 +312,10 @@ class Session:
             else:
                 self.append("result", {**login, "value": facts})
 
-    def _check_machine_again(self) -> None:
-        """The machine was checked in this step before an interruption, and its root was not used yet: checked anew (design, rule 9)."""
+    def look_at_machine_for(self, act: Act) -> None:
+        """Checks it anew when it was checked in this step before an interruption, and its root was not used yet (design, rule 9)."""
+        if not (act.login and self._machine_is_stale):
+            return
         actor, confirmer = self.people_of_step[:2]
         self.beside(machine_is_fit("machine/again", self.known, actor, confirmer))
         self._machine_is_stale = False
@@ -322,14 +333,16 @@ class Session:
 
     # the record, and the ways out
 
-    def append(self, type: LineType, data: dict[str, Any], *, actor: str | None = None) -> Line:
-        """Writes a line of this step. Raises RecordStops."""
+    def append(self, type: LineType, data: dict[str, Any], *, actor: str | None = None, flush: bool = True) -> Line:
+        """Writes a line of this step; see Transcript.append for `flush`. Raises RecordStops."""
         if self._aside and type in ("confirmed", "ordered", "intent", "result", "deviation"):
             data = {**data, "recovery": True}
         try:
-            return self.transcript.append(type, data, step=self._number, actor=actor)
+            line = self.transcript.append(type, data, step=self._number, actor=actor, flush=flush)
         except CeremonyError as failed:
             raise RecordStops(failed) from failed
+        settle(self.undecided, line)
+        return line
 
     def _stop(self, interrupt: Interrupt) -> NoReturn:
         """Records an operator's stop and ends the session."""
@@ -377,11 +390,3 @@ class Session:
         """Actor and confirmers of the open step, the actor first."""
         return (self._step.actor, *self._step.confirm)
 
-
-def _status(verb: str, value: dict[str, Any], time: str) -> dict[str, str]:
-    """What the header of a screen shows of a result: the token in use, and how cut off the machine was when."""
-    if verb == "check-machine":
-        found = sum(finding["verdict"] == "found" for finding in value["findings"])
-        return {"air gap": f"{f'{found} FOUND' if found else 'ok'} {time[11:16]}Z"}
-    token = value if "pin_tries" in value or verb == "leave-token" else value.get("token", {})
-    return {"token": token["serial"] or "blank"} if token else {}

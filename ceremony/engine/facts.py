@@ -73,16 +73,30 @@ def _is_aside(line: Line) -> bool:
     return bool(line.data.get("resource", False) or line.data.get("recovery", False))
 
 
-def open_intent(lines: Sequence[Line], step: int, before: int | None = None) -> Line | None:
-    """The intent of this step whose outcome the record does not hold: it may or may not have been done.
+def open_intents(lines: Sequence[Line], step: int) -> dict[str, Line]:
+    """The intents of this step whose outcome the record does not hold, by their keys: they may or may not have been done."""
+    found: dict[str, Line] = {}
+    for line in lines:
+        if line.step == step:
+            settle(found, line)
+    return found
 
-    `before` is the number of a line: then what was open when that line was written.
-    """
-    for place in range(len(lines) if before is None else before - 1, 0, -1):
+
+def settle(found: dict[str, Line], line: Line) -> None:
+    """Enters what this line intends, or removes what it is the result of."""
+    if line.type in ("intent", "result") and not _is_aside(line):
+        found.pop(line.data["key"], None)
+        if line.type == "intent":
+            found[line.data["key"]] = line
+
+
+def _intent_of(result: Line, lines: Sequence[Line]) -> Line | None:
+    """The intent that was open when this result was written."""
+    for place in range(result.seq - 1, 0, -1):
         line = lines[place - 1]
-        if line.step not in (step, None):
+        if line.step not in (result.step, None):
             return None
-        if line.type in ("intent", "result") and not _is_aside(line):
+        if line.type in ("intent", "result") and line.data["key"] == result.data["key"] and not _is_aside(line):
             return line if line.type == "intent" else None
     return None
 
@@ -100,7 +114,7 @@ def answers(fact: Line, request: Request, lines: Sequence[Line]) -> bool:
         case Act():
             if (fact.type, fact.data.get("key"), fact.data.get("verb")) != ("result", request.key, request.verb):
                 return False
-            intent = open_intent(lines, fact.step or 0, before=fact.seq)
+            intent = _intent_of(fact, lines)
             return intent is not None and intends(intent, request)
         case Write():
             return fact.type == request.type and fact.data == request.data

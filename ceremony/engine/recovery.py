@@ -90,7 +90,7 @@ class Recovery:
 
     def _was_given_up(self, act: Act) -> bool:
         """Whether the record says so already: then only the result is missing."""
-        intent = self._session.undecided
+        intent = self._session.undecided.get(act.key)
         after = self._session.transcript.lines[intent.seq :] if intent else []
         return any(line.type == "recovered" and (line.data["key"], line.data["how"]) == (act.key, "given-up") for line in after)
 

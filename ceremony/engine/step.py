@@ -3,12 +3,13 @@
 Nothing here reads a clock, a disk, a token or a generator of random numbers: those come in as results of acts.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 
 from ceremony.activation.arrangement import HeldPin, Which
+from ceremony.errors import CeremonyError
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +59,21 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     after_crash: Literal["repeat", "order-again", "destroy-first", "look-first"] = "repeat"
     order_by: tuple[str, ...] = ()
     waiting: str = ""
+
+
+class Acts(msgspec.Struct, frozen=True, kw_only=True):
+    """Acts that may each be done again without harm (`repeat`), done as one group; the step receives their results in a list.
+
+    All their intents are on the disk before the first is done, and all that they wrote before the first result is. The first
+    that fails ends the group; the rest are then done one by one.
+    """
+
+    acts: tuple[Act, ...]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an act that needs more care after a crash: those are done one at a time (rule 7)."""
+        if any(act.after_crash != "repeat" for act in self.acts):
+            raise ValueError("only acts that may be done again go together")
 
 
 class Write(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +178,9 @@ class Room(Protocol):
 
     def do(self, act: Act, secret: "AskSecret", insist: bool) -> dict[str, Any]:
         """Does the act and returns its result as JSON; `insist`: also with the last try of a PIN. Raises CeremonyError."""
+
+    def do_all(self, acts: Sequence[Act], secret: "AskSecret") -> tuple[list[dict[str, Any]], CeremonyError | None]:
+        """Does them in order until one fails: the results of those done, when all that they wrote is on the disk, and the failure."""
 
     def look_for(self, act: Act) -> dict[str, Any] | None:
         """After an intent without a result: the result, if the act was done and can be adopted."""
@@ -275,7 +294,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         return str(self.opened["credentials"][id][name] if self.rehearsal else self.script.credential(id, name))
 
 
-Request = Ask | Act | Write | Show
+Request = Ask | Act | Acts | Write | Show
 Products = dict[str, Any]
 Run = Generator[Request, Any, Products]
 

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 
-def write_new(path: Path, octets: bytes, *, mode: int = 0o600) -> None:
-    """Makes the file `path`, writes all of `octets` and flushes them to the medium.
+def write_new(path: Path, octets: bytes, *, mode: int = 0o600, flush: bool = True) -> None:
+    """Makes the file `path`, writes all of `octets` and, unless told otherwise, flushes them to the medium.
 
     Raises FileExistsError when something is there already, and OSError as the system gives it.
     """
@@ -15,7 +15,8 @@ def write_new(path: Path, octets: bytes, *, mode: int = 0o600) -> None:
         rest = memoryview(octets)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
+        if flush:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

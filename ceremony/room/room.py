@@ -1,7 +1,7 @@
 """The room of a ceremony on a PKCS#11 token: it does the acts that steps ask for, and holds the login."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,6 +121,20 @@ class TokenRoom:
         if act.login:
             self._last_used = self.monotonic()
         return result
+
+    def do_all(self, acts: Sequence[Act], secret: AskSecret) -> tuple[list[dict[str, Any]], CeremonyError | None]:
+        """Does them in order until one fails, with one flush for the files of all. What can't be flushed is not done."""
+        values: list[dict[str, Any]] = []
+        try:
+            with self.folder.together():
+                for act in acts:
+                    try:
+                        values.append(self.do(act, secret))
+                    except CeremonyError as failed:
+                        return values, failed
+        except CeremonyError as unwritable:
+            return [], unwritable
+        return values, None
 
     def look_for(self, act: Act) -> dict[str, Any] | None:
         """The result of an act that was done before an interruption and can be adopted."""

@@ -1,19 +1,19 @@
 """sign-intermediates: the CSRs that came in become intermediate certificates, under the script's profiles."""
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
-from ceremony.engine.step import Act, Known, Run, Show, Step, World
+from ceremony.engine.step import Act, Acts, Known, Run, Show, Step, World
 from ceremony.pki.certificates import pem_of
 from ceremony.pki.csr import read_csr
 from ceremony.pki.profiles import intermediate_profile
 from ceremony.pki.revoking import Certified
 from ceremony.steps.generate_root import root_use_requires
 from ceremony.steps.reissued import reissued_by
-from ceremony.steps.signing import ToSign, batches, drafted, signed
+from ceremony.steps.signing import Wanted, all_drafted, batches, signed
 
 
 class SignIntermediates(Step, frozen=True, tag="sign-intermediates"):
@@ -50,13 +50,12 @@ class SignIntermediates(Step, frozen=True, tag="sign-intermediates"):
         last = known.products.get("last_of_kind", {}).get("intermediate")
         last_der = bytes.fromhex(last) if last else None
         for number, some in enumerate(batches(entries, known.script.max_batch), 1):
-            batch = []
-            for entry in some:
-                batch.append((yield from _draft_of(known, entry, last_der)))
+            wanted = [_wanted(known, entry, last_der) for entry in some]
+            batch = yield from all_drafted(known, wanted, bytes.fromhex(known.products["root_public_key"]))
             certificates = yield from signed(known, f"batch/{number}", batch, self.actor, self.confirm[0])
-            for name, certificate_der in certificates.items():
-                yield from _written(known, name, certificate_der)
-                last_der = certificate_der
+            if certificates:
+                yield Acts(acts=tuple(act for name, der in certificates.items() for act in _written(known, name, der)))
+                last_der = list(certificates.values())[-1]
             serials += [str(item.serial) for item in batch]
             signed_names += certificates
             left = [item for item in batch if item.name not in certificates]
@@ -70,7 +69,7 @@ class SignIntermediates(Step, frozen=True, tag="sign-intermediates"):
         }
 
 
-def _draft_of(known: Known, entry: Any, last_der: bytes | None) -> Any:
+def _wanted(known: Known, entry: Any, last_der: bytes | None) -> Wanted:
     csr = read_csr(known.products["csrs"][entry.name]["pem"].encode())
     day = datetime.date.fromisoformat(known.products["ceremony_day"])
     root_certificate_der = bytes.fromhex(known.products["root_certificate"])
@@ -79,30 +78,12 @@ def _draft_of(known: Known, entry: Any, last_der: bytes | None) -> Any:
         held = known.products.get("intermediates_before", {}).get(reissues.serial)
         last_der = bytes.fromhex(held) if held else None
     profile = intermediate_profile(known.script.profiles[entry.profile], csr.subject, root_certificate_der, day)
-    to_sign: ToSign = yield from drafted(
-        known,
-        entry.name,
-        entry.name,
-        "intermediate",
-        profile,
-        csr.public_key_der,
-        bytes.fromhex(known.products["root_public_key"]),
-        last_der,
-        reissues,
-    )
-    return to_sign
+    return Wanted(entry.name, "intermediate", profile, csr.public_key_der, last_der, reissues)
 
 
-def _written(known: Known, name: str, certificate_der: bytes) -> Any:
+def _written(known: Known, name: str, certificate_der: bytes) -> Iterator[Act]:
     pem = pem_of(certificate_der)
-    yield Act(
-        key=f"{name}/write",
-        verb="write-artifact",
-        args={"path": f"intermediates/{name}.cert.pem", "kind": "intermediate-certificate", "pem": pem},
-    )
     chain = pem + pem_of(bytes.fromhex(known.products["root_certificate"]))
-    yield Act(
-        key=f"{name}/chain",
-        verb="write-artifact",
-        args={"path": f"intermediates/{name}.chain.pem", "kind": "intermediate-chain", "pem": chain},
-    )
+    for what, kind, octets in (("cert", "intermediate-certificate", pem), ("chain", "intermediate-chain", chain)):
+        key = f"{name}/{'write' if what == 'cert' else 'chain'}"
+        yield Act(key=key, verb="write-artifact", args={"path": f"intermediates/{name}.{what}.pem", "kind": kind, "pem": octets})

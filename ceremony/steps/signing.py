@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from ceremony.engine.machine_check import machine_is_fit
-from ceremony.engine.step import Act, Known, Request
+from ceremony.engine.step import Act, Acts, Known, Request
 from ceremony.errors import CeremonyError
 from ceremony.pki.batch import BatchItem, batch_digest
 from ceremony.pki.crl import CrlDraft
@@ -74,8 +74,43 @@ def drafted(
             break
     draft = draft_certificate(profile, subject_public_key_der, issuer_public_key_der, int(serial, 16))
     to_sign = ToSign(name, purpose, draft, serial, last_of_kind, reissues=reissues)
-    yield Act(key=f"{key}/store", verb="store", args={"path": to_sign.stored, "hex": draft.to_be_signed.hex(), "sha256": draft.sha256})
+    yield _store(f"{key}/store", to_sign)
     return to_sign
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A certificate that is wanted of many: see `drafted`, whose key is the name here."""
+
+    name: str
+    purpose: str
+    profile: CertificateProfile
+    public_key_der: bytes
+    last_of_kind: bytes | None
+    reissues: Certified | None = None
+
+
+def all_drafted(known: Known, wanted: Sequence[Wanted], issuer_public_key_der: bytes) -> Generator[Request, Any, list[ToSign]]:
+    """`drafted` for each, with the same keys of their acts: their serial numbers are drawn together, and their bytes stored together."""
+    draws = tuple(Act(key=f"{one.name}/serial/1", verb="serial-number", login=True) for one in wanted)
+    serials = [drawn["serial"] for drawn in (yield Acts(acts=draws))]
+    used = set(known.products.get("serials", []))
+    batch = []
+    for one, serial in zip(wanted, serials, strict=True):
+        turn = 1
+        while serial in used:
+            turn += 1
+            serial = (yield Act(key=f"{one.name}/serial/{turn}", verb="serial-number", login=True))["serial"]
+        used.add(serial)
+        draft = draft_certificate(one.profile, one.public_key_der, issuer_public_key_der, int(serial, 16))
+        batch.append(ToSign(one.name, one.purpose, draft, serial, one.last_of_kind, reissues=one.reissues))
+    yield Acts(acts=tuple(_store(f"{item.name}/store", item) for item in batch))
+    return batch
+
+
+def _store(key: str, item: ToSign) -> Act:
+    args = {"path": item.stored, "hex": item.draft.to_be_signed.hex(), "sha256": item.draft.sha256}
+    return Act(key=key, verb="store", args=args)
 
 
 def signed(known: Known, key: str, batch: Sequence[ToSign], actor: str, confirmer: str) -> Generator[Request, Any, dict[str, bytes]]:

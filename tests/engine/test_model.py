@@ -7,7 +7,7 @@ import pytest
 
 from ceremony.engine.check import after, beginning
 from ceremony.engine.facts import facts_of, known, value_of
-from ceremony.engine.step import Act, Show, World
+from ceremony.engine.step import Act, Acts, Show, World
 from ceremony.script import Script, read_script
 from tests.credentials import with_credentials
 from tests.engine import memory_room
@@ -101,10 +101,11 @@ def requests_of(script: Script, lines: list[Any], number: int) -> list[Any]:
     asked = [next(run)]
     try:
         while True:
-            value = None if isinstance(asked[-1], Show) else value_of(facts.popleft())
-            asked.append(run.send(value))
+            last = asked[-1]
+            value = None if isinstance(last, Show | Acts) else value_of(facts.popleft())
+            asked.append(run.send([value_of(facts.popleft()) for _ in last.acts] if isinstance(last, Acts) else value))
     except (StopIteration, IndexError):
-        return asked
+        return [one for request in asked for one in (request.acts if isinstance(request, Acts) else [request])]
 
 
 def test_each_step_run_twice_on_the_same_answers_asks_for_the_same(world: memory_room.World) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ceremony.crossing.request import read_request, write_request
-from ceremony.engine.step import Act, Ask
+from ceremony.engine.step import Act, Acts, Ask
 from ceremony.errors import CeremonyError
 from ceremony.shipped import path_of
 from ceremony.steps.import_request import ImportRequest, sorted_in
@@ -92,7 +92,10 @@ def order(script: str, products: dict[str, Any]) -> str:
     request = next(run)
     while not (isinstance(request, Ask) and request.order):
         value = {"serial-number": {"serial": "5" * 40}, "check-machine": {"findings": []}}
-        request = run.send(value.get(request.verb, {}) if isinstance(request, Act) else None)
+        if isinstance(request, Acts):
+            request = run.send([value.get(act.verb, {}) for act in request.acts])
+        else:
+            request = run.send(value.get(request.verb, {}) if isinstance(request, Act) else None)
     return "\n".join(request.shown)
 
 

@@ -21,9 +21,7 @@ from ceremony.factory.output import Output
 from ceremony.factory.shards import WHOLE
 from ceremony.factory.terms import Terms
 from ceremony.factory.todo import Todo
-
-JOBS = PROCESSORS + 1
-"""What the command takes unless told otherwise."""
+from ceremony.factory.workers import Crew
 
 
 class Issued(NamedTuple):
@@ -41,8 +39,9 @@ def issue_here(factory: Factory, out: Path, ask: Callable[[Asked], object]) -> I
     accepted = read_accepted(factory.folder)
     about = About(accepted.factory.spki_sha256, accepted.root_fingerprint, False, "1/1")
     secret = bytearray(factory.secret.read_bytes().rstrip())
-    with open_issuer_key(accepted.factory, secret) as key:
+    with open_issuer_key(accepted.factory, secret) as key, Crew() as crew:
         processor, began = processor_seconds(), time.perf_counter()
+        crew.call_up(1)
         with Asked(WHOLE) as asked, Output(out, about) as output:
             ask(asked)
             asked.problems.refuse("FACTORY-CSRS", "problems")
@@ -51,7 +50,9 @@ def issue_here(factory: Factory, out: Path, ask: Callable[[Asked], object]) -> I
                 key,
                 Todo(asked, output, Terms(), accepted.certificate, _now()),
                 Passphrases(bytearray(), bytearray()),
-                jobs=JOBS,
+                # As many as the command takes unless told otherwise.
+                jobs=PROCESSORS if factory.environ else PROCESSORS + 1,
+                crew=crew,
                 now=_now,
                 stopping=lambda: False,
                 tell=lambda made: told.append((made, time.perf_counter())),

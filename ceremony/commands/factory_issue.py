@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ceremony.factory.order import Asked
     from ceremony.factory.terms import Terms
     from ceremony.factory.todo import Todo
+    from ceremony.factory.workers import Crew
 
 _NOTHING = "Nothing was made."
 _MOST_JOBS = 256
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pkcs12", action="store_true", help="write <id>.p12 too")
     parser.add_argument("--pkcs12-passphrase-file", type=Path, metavar="F", help="of the .p12 files; a file that you alone may read")
     parser.add_argument("--encrypt-keys-passphrase-file", type=Path, metavar="F", help="encrypt <id>.key.pem under this passphrase")
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes that make certificates (default: one more than processors)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: processors, one more without a token)")
     parser.add_argument("--passphrase-file", type=Path, metavar="F", help="of the intermediate's key, or its token's PIN (default: asked)")
     parser.add_argument("--receipts", type=Path, metavar="FILE", help="receipts.jsonl: refuse if the enrollment group was disabled")
     parser.add_argument("--group", metavar="NAME", help="with --receipts: the group's name (default: the intermediate's name here)")
@@ -59,6 +60,7 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     from ceremony.factory.order import Asked
     from ceremony.factory.shards import WHOLE, read_shard
     from ceremony.factory.terms import refuse_unfit_issuer
+    from ceremony.factory.workers import Crew
 
     _check_options(args)
     shard = WHOLE if args.shard is None else read_shard(args.shard)
@@ -67,14 +69,14 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
     refuse_unfit_issuer(accepted, _now())
     if args.receipts is not None:
         _refuse_disabled(args.receipts, args.group or accepted.factory.name)
-    with Asked(shard) as asked:
-        _ask(args, asked, accepted)
-        return _issue(args, accepted, asked, terms, str(shard))
+    with Asked(shard) as asked, Crew() as crew:
+        _ask(args, asked, accepted, crew)
+        return _issue(args, accepted, asked, terms, str(shard), crew)
 
 
-def _issue(args: argparse.Namespace, accepted: "Accepted", asked: "Asked", terms: "Terms", shard: str) -> int:
+def _issue(args: argparse.Namespace, accepted: "Accepted", asked: "Asked", terms: "Terms", shard: str, crew: "Crew") -> int:
     from ceremony.factory.index import About
-    from ceremony.factory.issue import Issued, issue
+    from ceremony.factory.issue import Issued, issue, processes_for
     from ceremony.factory.issuer_key import unlocked_issuer_key
     from ceremony.factory.output import Output
     from ceremony.factory.todo import Todo
@@ -87,9 +89,13 @@ def _issue(args: argparse.Namespace, accepted: "Accepted", asked: "Asked", terms
         if todo.left:
             passphrases = _passphrases(args)
             progress = Progress(todo.left)
+            jobs = args.jobs or _jobs(accepted)
+            # They start while the key is opened.
+            crew.call_up(processes_for(accepted, todo, jobs))
             with unlocked_issuer_key(accepted.factory, args.passphrase_file) as key, stoppable() as stop:
-                jobs = args.jobs or _processors() + 1
-                issued = issue(accepted, key, todo, passphrases, jobs=jobs, now=_now, stopping=lambda: bool(stop), tell=progress.tell)
+                issued = issue(
+                    accepted, key, todo, passphrases, jobs=jobs, crew=crew, now=_now, stopping=lambda: bool(stop), tell=progress.tell
+                )
             progress.end()
             stopped = stop[0] if stop and not issued.complete else 0
         else:
@@ -136,12 +142,15 @@ def _end(text: str) -> dt.datetime:
         raise CeremonyError("USAGE", what, state=_NOTHING) from why
 
 
-def _ask(args: argparse.Namespace, asked: "Asked", accepted: "Accepted") -> None:
+def _ask(args: argparse.Namespace, asked: "Asked", accepted: "Accepted", crew: "Crew") -> None:
     """Enters all that is asked for, or raises with all that is wrong with it."""
     if args.csrs is not None:
         from ceremony.crossing.artifacts import public_key_der
-        from ceremony.factory.csr_folder import ask_for_folder
+        from ceremony.factory.csr_folder import ask_for_folder, holds_more_than
+        from ceremony.factory.few import FEW
 
+        # The first process starts while the requests are read, which takes as long.
+        crew.call_up(int(holds_more_than(args.csrs, FEW)))
         ask_for_folder(asked, args.csrs, [public_key_der(accepted.certificate), public_key_der(accepted.root)])
         asked.problems.refuse("FACTORY-CSRS", "of the requests are refused")
     else:
@@ -246,9 +255,12 @@ def _tell_end(args: argparse.Namespace, accepted: "Accepted", asked: "Asked", to
         say(f"Stopped: {issued.made:,} made now, {left:,} left. The same command, given again, makes the rest.")
 
 
-def _processors() -> int:
-    """Those that this process may use, where the system tells."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _jobs(accepted: "Accepted") -> int:
+    """One more than the processors that this process may use, where the system tells; beside a token's own process as many as these."""
+    from ceremony.factory.folder import TokenKey
+
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return processors if isinstance(accepted.factory.key, TokenKey) else processors + 1
 
 
 def _now() -> dt.datetime:

@@ -45,6 +45,15 @@ def ask_for_folder(asked: Asked, folder: Path, keys_above: Collection[bytes]) ->
         raise CeremonyError("FACTORY-CSRS", what, state="Nothing was made.", do_now="Check the path given with --csrs.") from failed
 
 
+def holds_more_than(folder: Path, count: int) -> bool:
+    """Whether the folder has more entries than so many; not, when it can't be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(number > count for number, _ in enumerate(entries, 1))
+    except OSError:
+        return False
+
+
 def _ask_for(asked: Asked, folder: Path, name: str, keys_above: Collection[bytes]) -> None:
     try:
         ending = next((ending for ending in ENDINGS if name.lower().endswith(ending)), None)

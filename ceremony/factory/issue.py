@@ -15,13 +15,13 @@ from ceremony.crossing.artifacts import certificate_der
 from ceremony.errors import CeremonyError
 from ceremony.factory.few import FEW, Here
 from ceremony.factory.file_issuer_key import FileIssuerKey
-from ceremony.factory.folder import Accepted
+from ceremony.factory.folder import Accepted, TokenKey
 from ceremony.factory.index import Order
 from ceremony.factory.issuer_key import TokenIssuerKey
 from ceremony.factory.messages import Batch, Done, Failed, FromWorker, Made, Start, ToSign, Wanted
 from ceremony.factory.signing import Signer
 from ceremony.factory.todo import Todo
-from ceremony.factory.workers import Worker, ready, started
+from ceremony.factory.workers import Crew, Worker, ready, started
 from ceremony.pki.profiles import utc_text
 from ceremony.pki.signatures import algorithm_for
 
@@ -56,16 +56,18 @@ def issue(
     passphrases: Passphrases,
     *,
     jobs: int,
+    crew: Crew,
     now: Callable[[], dt.datetime],
     stopping: Callable[[], bool],
     tell: Callable[[int], None],
 ) -> Issued:
-    """Makes all that is to do, by `jobs` processes; ends soon and in order when `stopping` says so.
+    """Makes all that is to do, by `jobs` processes of `crew`; ends soon and in order when `stopping` says so.
 
     `tell` hears how many are made so far, whenever there are more. The passphrases are wiped. Raises CeremonyError: what a worker
     or the token met (what is in the index by then is whole), FACTORY-OUT-UNWRITABLE, FACTORY-OUT-BROKEN, FACTORY-WORKER-DIED.
     """
-    few = todo.left <= FEW
+    count = processes_for(accepted, todo, jobs)
+    few = count == 0
     pkcs8 = key.pkcs8() if isinstance(key, FileIssuerKey) and not few else bytearray()
     on_token = None if isinstance(key, FileIssuerKey) else key
     size = BATCH if on_token is None else BATCH_BY_TOKEN
@@ -83,10 +85,16 @@ def issue(
         run.go([Here(start, key, passphrases.pkcs12, passphrases.keys)], todo.batches(size), lambda under_way, seconds: under_way)
         return run.ended(now())
     signing = nullcontext() if on_token is None else Signer(on_token, algorithm_for(key.public_key_der))
-    with started(min(jobs, -(-todo.left // size)), start, secrets) as workers, signing as signer:
+    with started(count, start, secrets, crew) as workers, signing as signer:
         run = _Run(todo, order, signer, stopping, tell)
         run.go(workers, todo.batches(size), ready)
         return run.ended(now())
+
+
+def processes_for(accepted: Accepted, todo: Todo, jobs: int) -> int:
+    """How many of `jobs` processes have something to do; none for a few certificates, which are made without another process."""
+    size = BATCH_BY_TOKEN if isinstance(accepted.factory.key, TokenKey) else BATCH
+    return 0 if todo.left <= FEW else min(jobs, -(-todo.left // size))
 
 
 class _Run:

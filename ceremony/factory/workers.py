@@ -3,10 +3,11 @@
 import select
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 import ceremony
 import hsm
@@ -77,8 +78,42 @@ class Worker:
         return CeremonyError("FACTORY-WORKER-DIED", f"The process {self._child.pid}, which makes certificates, ended {how}.")
 
 
+class Crew:
+    """Processes that wait for their order, called up while something else is done: Python takes a tenth of a second to start.
+
+    A context manager; its end ends those that got no order.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[Worker] = []
+
+    def call_up(self, count: int) -> None:
+        """Starts processes until so many wait, and does not wait for them."""
+        while len(self._waiting) < count:
+            self._waiting.append(Worker(_new_process()))
+
+    def taken(self, count: int) -> list[Worker]:
+        """So many of them, which are the caller's from now on."""
+        self.call_up(count)
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        return taken
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        _end(self._waiting)
+
+
+def _end(workers: Sequence[Worker]) -> None:
+    for worker in workers:
+        worker.close()
+    for worker in workers:
+        worker.wait()
+
+
 @contextmanager
-def started(count: int, start: Start, secrets: tuple[bytearray, ...]) -> Iterator[list[Worker]]:
+def started(count: int, start: Start, secrets: tuple[bytearray, ...], crew: Crew) -> Iterator[list[Worker]]:
     """This many processes, told what the order is. The secrets go down their pipes as they are, and are wiped.
 
     The end of the block ends the processes. Raises CeremonyError FACTORY-WORKER-DIED.
@@ -86,8 +121,7 @@ def started(count: int, start: Start, secrets: tuple[bytearray, ...]) -> Iterato
     workers: list[Worker] = []
     try:
         try:
-            for _ in range(count):
-                workers.append(Worker(_new_process()))
+            workers += crew.taken(count)
             for worker in workers:
                 worker.tell(start, *secrets)
         finally:
@@ -95,10 +129,7 @@ def started(count: int, start: Start, secrets: tuple[bytearray, ...]) -> Iterato
                 wipe(secret)
         yield workers
     finally:
-        for worker in workers:
-            worker.close()
-        for worker in workers:
-            worker.wait()
+        _end(workers)
 
 
 def _new_process() -> "subprocess.Popen[bytes]":

@@ -335,7 +335,7 @@ complete -c ceremony -n '_shtab_ceremony_using factory issue' -l renew -x -d 'an
 complete -c ceremony -n '_shtab_ceremony_using factory issue' -l pkcs12 -d 'write <id>.p12 too'
 complete -c ceremony -n '_shtab_ceremony_using factory issue' -l pkcs12-passphrase-file -xka "(__fish_complete_path (commandline -ct))" -d 'of the .p12 files; a file that you alone may read'
 complete -c ceremony -n '_shtab_ceremony_using factory issue' -l encrypt-keys-passphrase-file -xka "(__fish_complete_path (commandline -ct))" -d 'encrypt <id>.key.pem under this passphrase'
-complete -c ceremony -n '_shtab_ceremony_using factory issue' -l jobs -x -d 'processes that make certificates (default: one more than processors)'
+complete -c ceremony -n '_shtab_ceremony_using factory issue' -l jobs -x -d 'processes (default: processors, one more without a token)'
 complete -c ceremony -n '_shtab_ceremony_using factory issue' -l passphrase-file -xka "(__fish_complete_path (commandline -ct))" -d 'of the intermediate'"'"'s key, or its token'"'"'s PIN (default: asked)'
 complete -c ceremony -n '_shtab_ceremony_using factory issue' -l receipts -xka "(__fish_complete_path (commandline -ct))" -d 'receipts.jsonl: refuse if the enrollment group was disabled'
 complete -c ceremony -n '_shtab_ceremony_using factory issue' -l group -x -d 'with --receipts: the group'"'"'s name (default: the intermediate'"'"'s name here)'

@@ -23,6 +23,7 @@ from ceremony.factory.registration_ids import file_stem
 from ceremony.factory.shards import WHOLE
 from ceremony.factory.terms import Terms
 from ceremony.factory.todo import Todo
+from ceremony.factory.workers import Crew
 from ceremony.machine.clock import now as moment
 from ceremony.pki.csr import read_csr
 from ceremony.pki.profiles import utc_text
@@ -82,7 +83,8 @@ def issue_here(
             nothing = Passphrases(bytearray(), bytearray())
 
             def run(opened: SigningKey) -> Issued:
-                return issue(accepted, opened, todo, nothing, jobs=jobs, now=now, stopping=stopping, tell=tell)
+                with Crew() as crew:
+                    return issue(accepted, opened, todo, nothing, jobs=jobs, crew=crew, now=now, stopping=stopping, tell=tell)
 
             if key is not None:
                 return run(key)

@@ -28,7 +28,7 @@ from ceremony.factory.issuer_key import open_issuer_key
 from ceremony.factory.messages import Batch, Start
 from ceremony.factory.output import Output
 from ceremony.factory.terms import Terms
-from ceremony.factory.workers import Worker, started
+from ceremony.factory.workers import Crew, Worker, started
 from tests.e2e.commands import Ended, ceremony, command_line, environment, refused
 from tests.e2e.openssl import openssl
 from tests.e2e.secrets_kept import files_with, processes_with
@@ -372,9 +372,9 @@ def test_what_a_worker_that_is_about_to_end_still_writes_is_removed_too(
 def test_the_key_is_wiped_when_the_workers_have_it(accepted: Accepted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[bytearray] = []
 
-    def told(count: int, start: Start, secrets: tuple[bytearray, ...]) -> Any:
+    def told(count: int, start: Start, secrets: tuple[bytearray, ...], crew: Crew) -> Any:
         given.extend(secrets)
-        return started(count, start, secrets)
+        return started(count, start, secrets, crew)
 
     monkeypatch.setattr(issue_module, "started", told)
     assert issue_here(accepted, tmp_path / "out", TEN).complete

@@ -168,6 +168,30 @@ def vendors_medium(machine: VirtualMachine, folder: Path) -> None:
     machine.take_out("VENDOR")
 
 
+def production_is_refused(machine: VirtualMachine, digest: str, folder: Path) -> None:
+    """A ceremony on SoftHSM is none, and one whose script names another image is not begun here."""
+    script = (ROOT / "ceremony-scripts" / f"{SCRIPT}.toml").read_text(encoding="utf-8")
+    module = "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"
+    files = {
+        "here.toml": f'{script}\n[tool]\nimage_sha256 = "{digest}"\n',
+        "elsewhere.toml": f'{script}\n[tool]\nimage_sha256 = "{sha256_hex(b"another")}"\n',
+        "site.toml": f'format = 1\n[module]\npath = "{module}"\n[module.environment]\nSOFTHSM2_CONF = "/media/script/softhsm2.conf"\n',
+        "softhsm2.conf": "directories.tokendir = /tmp\n",
+    }
+    machine.put_in(stick(folder / "script.img", {name: text.encode() for name, text in files.items()}), "SCRIPT")
+    machine.put_in(stick(folder / "record.img"), "RECORD")
+    mounted(machine, "SCRIPT", "script")
+    mounted(machine, "RECORD", "record")
+    for name, code in (("elsewhere", "IMAGE-DIFFERS"), ("here", "MODULE-IS-SOFTWARE")):
+        menu(machine, 1)
+        found = re.search(rf"^ *(\d+)  begin {name}\.toml$", machine.wait_quiet(r"none\): \Z"), re.MULTILINE)
+        machine.type(found[1] if found else "")
+        shown = back(machine)
+        holds(f"a ceremony is refused: {code}", f"Code: {code}" in shown and "exit code 7." in shown, shown)
+    taken_out(machine, "script")
+    taken_out(machine, "record")
+
+
 def whole_boot(firmware: str, iso: Path, digest: str, folder: Path) -> None:
     """One boot from the boot menu to power off."""
     print(f"{firmware}:", flush=True)
@@ -175,12 +199,13 @@ def whole_boot(firmware: str, iso: Path, digest: str, folder: Path) -> None:
         started(machine)
         shown = machine.wait_quiet(r"Type a number, then Enter: \Z")
         holds("the first screen has the digest of the build", digest in shown.replace(" ", ""), shown)
-        machine.take_out("medium")
+        machine.take_out_the_image()
         machine_holds(machine)
         machine.picture(PICTURES / f"ceremony-machine-{firmware}.png")
         reader_is_seen(machine)
         if firmware == "bios":
             vendors_medium(machine, folder)
+            production_is_refused(machine, digest, folder)
         image = stick(folder / "outbox.img")
         machine.put_in(image, "OUTBOX")
         mounted(machine, "OUTBOX", "outbox")

@@ -18,6 +18,8 @@ packed=$out/ceremony-machine-inputs.tar
     awk '/^[0-9a-f]/ { print "debs/" $1 ".deb" }' image/debs.lock
     awk '{ print "wheels/" $2 }' image/wheels.lock
 } | sort -u >"$work/inputs.list"
-tar -c -f "$packed" -C "$inputs" --owner=0 --group=0 --numeric-owner --mode=644 --mtime="@$epoch" --format=ustar -T "$work/inputs.list"
+# GNU's format, since the name of a wheel may have more than 100 characters.
+tar -c -f "$packed.partial" -C "$inputs" --owner=0 --group=0 --numeric-owner --mode=644 --mtime="@$epoch" --format=gnu -T "$work/inputs.list"
+mv "$packed.partial" "$packed"
 say "packed: $packed, $(du -h "$packed" | cut -f1)"
 sha256sum "$packed"

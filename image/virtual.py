@@ -25,8 +25,8 @@ class VirtualMachine:
 
     def __init__(self, iso: Path, firmware: str, folder: Path, *, memory: int = 1024, keyboard: bool = True) -> None:
         """Starts it. `memory` is in MiB; without `keyboard` there is none until one is put in."""
-        self.text = ""
-        self._folder = folder
+        self.text = self.everything = ""
+        self._folder, self._firmware = folder, firmware
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("nvme.img", "sata.img"):
             with (folder / name).open("wb") as disk:
@@ -51,7 +51,6 @@ class VirtualMachine:
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         self._monitor, self._serial = self._connected("monitor"), self._connected("serial")
-        self.everything = ""
 
     def __enter__(self) -> Self:
         return self
@@ -89,6 +88,10 @@ class VirtualMachine:
     def take_out(self, name: str) -> None:
         """Pulls a device out."""
         self.monitor(f"device_del {name}")
+
+    def take_out_the_image(self) -> None:
+        """Takes the medium out that it was started from."""
+        self.monitor("device_del medium" if self._firmware == "uefi" else "eject -f image")
 
     def type(self, line: str) -> None:
         """Types a line on the serial terminal."""

@@ -27,7 +27,10 @@ LARGEST_LINE = 1 << 20
 """A line is at most 1 MiB; a transcript at most 256 MiB."""
 LARGEST_TRANSCRIPT = 256 << 20
 
-_KEYS = {"seq", "time", "boot", "type", "step", "actor", "data", "prev"}
+_SHAPES: dict[str, tuple[type, ...]] = {
+    "seq": (int,), "time": (str,), "boot": (dict,), "type": (str,), "data": (dict,), "prev": (str,),
+    "step": (int, type(None)), "actor": (str, type(None)),
+}  # fmt: skip
 
 
 class Moment(NamedTuple):
@@ -87,14 +90,10 @@ def _line(stored: bytes, number: int) -> Line:
         value = parse_json(stored)
     except NotCanonical as why:
         raise broken(str(why)) from why
-    if not isinstance(value, dict) or value.keys() != _KEYS:
-        raise broken(f"must be an object with exactly the keys {', '.join(sorted(_KEYS))}")
-    shapes: dict[str, type | tuple[type, ...]] = {
-        "seq": int, "time": str, "boot": dict, "type": str, "data": dict, "prev": str,
-        "step": (int, type(None)), "actor": (str, type(None)),
-    }  # fmt: skip
-    for key, shape in shapes.items():
-        if not isinstance(value[key], shape) or isinstance(value[key], bool):
+    if not isinstance(value, dict) or value.keys() != _SHAPES.keys():
+        raise broken(f"must be an object with exactly the keys {', '.join(sorted(_SHAPES))}")
+    for key, shape in _SHAPES.items():
+        if type(value[key]) not in shape:
             raise broken(f"{key} has the wrong type")
     if value["seq"] != number:
         raise broken(f"its number says {value['seq']}")

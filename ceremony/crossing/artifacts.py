@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -32,6 +33,7 @@ _PLACES: tuple[tuple[re.Pattern[str], ArtifactKind], ...] = (
 )
 
 
+_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n")
 _HELD: dict[str, tuple[int, int]] = {"intermediate-chain": (2, 2), "attestation-chain": (2, 6)}
 """How many certificates a file of a kind holds at least and at most; of the other kinds one."""
 
@@ -53,10 +55,17 @@ def read_certificates(pem: bytes) -> list[x509.Certificate]:
 
     Raises ValueError that says what is wrong, fit for a screen.
     """
+    blocks = _BLOCK.findall(pem)
+    return [certificate for block in (blocks if b"".join(blocks) == pem else [pem]) for certificate in _certificates_in(block)]
+
+
+# A certificate stands in a bundle by itself and in its chain, its issuer's in each chain, and more than one check asks for it.
+@lru_cache(maxsize=2500)
+def _certificates_in(pem: bytes) -> tuple[x509.Certificate, ...]:
     certificates = _loaded(lambda: x509.load_pem_x509_certificates(pem))
     if b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates) != pem:
         raise ValueError("something stands beside the certificates, or they are written in another form")
-    return certificates
+    return tuple(certificates)
 
 
 def read_crl_file(pem: bytes) -> Crl:
@@ -111,6 +120,11 @@ def describe_artifact(path: str, octets: bytes) -> Artifact:
     """
     if found := private_key_in(octets):
         raise CeremonyError("BUNDLE-PRIVATE-KEY", f"{shown_text(path)} holds {found}.", state="Nothing was written.")
+    return searched_artifact(path, octets)
+
+
+def searched_artifact(path: str, octets: bytes) -> Artifact:
+    """The same of bytes that were searched for private keys before. Raises CeremonyError BUNDLE-KIND."""
     place = place_of(path)
     if place is None:
         raise CeremonyError("BUNDLE-KIND", f"No public file belongs at {shown_text(path)}.", state="Nothing was written.")

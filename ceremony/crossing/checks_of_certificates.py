@@ -4,7 +4,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
 
-from ceremony.crossing.artifacts import describe_artifact, place_of
+from ceremony.crossing.artifacts import place_of, searched_artifact
 from ceremony.crossing.ledger import certified_in
 from ceremony.crossing.products import Products
 from ceremony.crossing.record import Artifact, KeyMade, ProofKey, data_as
@@ -18,7 +18,6 @@ from ceremony.pki.csr import read_csr
 from ceremony.pki.names import name_matches, name_text
 from ceremony.pki.profiles import CertificateProfile, intermediate_profile, proof_profile, root_profile
 from ceremony.pki.reissuing import problems_with_reissued, reissues
-from ceremony.pki.signatures import signature_holds
 from ceremony.words import check_words, sha256_hex, words_of
 
 _PURPOSE = {f"{purpose}-certificate": purpose for purpose in ("root", "intermediate", "proof", "cross")}
@@ -35,7 +34,7 @@ def problems_with_artifacts(subject: Subject) -> Iterator[str]:
         try:
             if artifact.path not in subject.files:
                 yield f"{artifact.path} is missing"
-            elif describe_artifact(artifact.path, subject.files[artifact.path]) != artifact:
+            elif searched_artifact(artifact.path, subject.files[artifact.path]) != artifact:
                 yield f"{artifact.path} is not the file that the seal lists"
         except CeremonyError as broken:
             yield broken.what
@@ -60,7 +59,7 @@ def problems_with_artifacts(subject: Subject) -> Iterator[str]:
 
 def _signed_with(public_key: str, entry: CertificateFile) -> bool:
     try:
-        return signature_holds(bytes.fromhex(public_key), entry.certificate.tbs_certificate_bytes, entry.certificate.signature)
+        return entry.is_signed_by(bytes.fromhex(public_key))
     except ValueError:
         return False
 
@@ -161,12 +160,13 @@ def _problems_with_keys_before(subject: Subject) -> Iterator[str]:
     except CeremonyError as refused:
         yield f"{refused.code}: {refused.what}"
         return
+    keys_before = {other.public_key_sha256 for other in certified}
     for entry in made_here:
         path, key, earlier = entry.artifact.path, sha256_hex(entry.public_key_der), allowed.get(_name(entry))
         if earlier is not None:
             subject_text = name_text(entry.certificate.subject)
             yield from (f"{path}: {code}: {text}" for code, text in problems_with_reissued(earlier, key, subject_text))
-        elif any(key == other.public_key_sha256 for other in certified):
+        elif key in keys_before:
             yield f"{path}: its key was certified by an earlier ceremony, and the script does not re-issue it"
 
 
@@ -247,7 +247,7 @@ def _problems_with_csr(intermediate: CertificateFile, csr: ReceivedCsr) -> Itera
 
 def _problems_with_signature(entry: CertificateFile, issuer: CertificateFile) -> Iterator[str]:
     try:
-        holds = signature_holds(issuer.public_key_der, entry.certificate.tbs_certificate_bytes, entry.certificate.signature)
+        holds = entry.is_signed_by(issuer.public_key_der)
     except ValueError as broken:
         yield f"{issuer.artifact.path}: {broken}"
         return

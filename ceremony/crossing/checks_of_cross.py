@@ -11,7 +11,6 @@ from ceremony.crossing.subject import CertificateFile, Subject
 from ceremony.errors import CeremonyError
 from ceremony.pki.certificates import problems_with_certificate
 from ceremony.pki.roll_over import RollOverTable, cross_path, cross_profile, holes, refuse_other_root
-from ceremony.pki.signatures import signature_holds
 from ceremony.words import sha256_hex
 
 
@@ -28,7 +27,7 @@ def problems_with_cross_certificates(subject: Subject) -> Iterator[str]:
             continue
         if cross.public_key_der != of.public_key_der:
             yield f"{path} holds another key than that of the root that it names"
-        if not signature_holds(by.public_key_der, cross.certificate.tbs_certificate_bytes, cross.certificate.signature):
+        if not cross.is_signed_by(by.public_key_der):
             yield f"{path} was not signed by the root that it names"
         if is_carried_on(subject, cross):
             continue

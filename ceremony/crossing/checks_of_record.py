@@ -214,11 +214,13 @@ def ordered_by_two(subject: Subject, line: Line, digest: str, ordered: Iterable[
 
 def problems_with_machine_checks(subject: Subject) -> Iterator[str]:
     """Before each use of the root's key the machine was checked in the same step, and what was found was overridden (rule 9)."""
-    checked = [(line, data_as(MachineChecked, line, value)) for line, value in subject.record.results("check-machine")]
+    checked: dict[int | None, list[tuple[Line, MachineChecked]]] = {}
+    for line, value in subject.record.results("check-machine"):
+        checked.setdefault(line.step, []).append((line, data_as(MachineChecked, line, value)))
     overrides = [line for line in subject.record.of_type("deviation") if data_as(Deviation, line).kind == "override"]
     for signature in subject.record.signatures:
         use = signature.line
-        before = [(line, found) for line, found in checked if line.step == use.step and line.seq < use.seq]
+        before = [(line, found) for line, found in checked.get(use.step, ()) if line.seq < use.seq]
         if not before:
             yield f"the machine was not checked before the signature of {signature.name} (line {use.seq})"
             continue

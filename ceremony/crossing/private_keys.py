@@ -6,9 +6,9 @@ Not found is what is compressed or encrypted by other means; a PDF of ours is in
 made again from the record.
 """
 
-import base64
+import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 _MARKS = (
     (rb"BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY", "a PEM or PGP private key"),
@@ -39,14 +39,17 @@ _DER = (
     (rb"\x30(?:\x25\x02\x01\x01\x04\x20|\x35\x02\x01\x01\x04\x30|\x47\x02\x01\x01\x04\x42)", "a SEC 1 private key"),
     (rb"\x30(?:" + _LENGTH + rb"|\x80)\x02\x01\x03\x30(?:" + _LENGTH + rb"|\x80)\x06\x09" + _RSADSI + rb"\x07", "a PKCS#12 file"),
 )
-_PATTERNS = [(re.compile(pattern, re.DOTALL), name) for pattern, name in (*_MARKS, *_DER)]
+_MARKED, _ENCODED = ([(re.compile(pattern, re.DOTALL), name) for pattern, name in patterns] for patterns in (_MARKS, _DER))
+_IN_ALL_DER = (b"\x06", b"\x02\x01")
+"""One of these is in whatever a pattern of `_DER` finds. Text has neither, and they are looked for much faster."""
 
 # Pieces of base64 as they are wrapped: by line ends, or by line ends written in JSON. The shortest key is longer than 48 characters.
 _BREAK = rb"(?:\\[nr]|[\r\n\t ])+"
 _BASE64 = re.compile(
     rb"[A-Za-z0-9+/_-]{48,}(?:" + _BREAK + rb"[A-Za-z0-9+/_-]{2,})*|(?:[A-Za-z0-9+/_-]{16,}" + _BREAK + rb"){2,}[A-Za-z0-9+/_-]{2,}"
 )
-_WRAPPING = re.compile(rb"\\[nr]|[\r\n\t ]")
+_SMALL = 1 << 16
+_ONE_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _HEX = re.compile(rb"[0-9A-Fa-f]{48,}")
 _IN, _OUT = b"+", b" "
 
@@ -60,11 +63,22 @@ _HEX_LETTERS = _marking(b"0123456789ABCDEFabcdef")
 _BASE64_LETTERS = _marking(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-")
 
 
+def private_keys_in(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Which files hold a private key, by path, and of what kind."""
+    small = [path for path, octets in files.items() if len(octets) <= _SMALL]
+    # Thousands of small files are searched as one, which costs a tenth: what is in one of them is in all of them together, and the
+    # bytes between them go on with nothing.
+    if private_key_in(b"\n!\n".join(files[path] for path in small)) is None:
+        files = {path: octets for path, octets in files.items() if len(octets) > _SMALL}
+    return {path: kind for path, octets in files.items() if (kind := private_key_in(octets))}
+
+
 def private_key_in(octets: bytes) -> str | None:
     """What kind of private key these bytes hold, in words; None when none was found."""
     for form in (octets, octets.replace(b"\0", b"")):
         for found in (form, b"\n".join(_decoded(form))):
-            for pattern, name in _PATTERNS:
+            may_be_der = any(part in found for part in _IN_ALL_DER)
+            for pattern, name in (*_MARKED, *_ENCODED) if may_be_der else _MARKED:
                 if pattern.search(found):
                     return name
             if all(member.search(found) for member in _JWK):
@@ -90,13 +104,15 @@ def _runs(pattern: re.Pattern[bytes], octets: bytes, letters: bytes, least: int)
 
 
 def _decoded(octets: bytes) -> Iterator[bytes]:
-    for run in _runs(_HEX, octets, _HEX_LETTERS, 48):
-        for start in (0, 1):
-            digits = run[start:]
-            yield bytes.fromhex(digits[: len(digits) & ~1].decode())
-    for run in _runs(_BASE64, octets, _BASE64_LETTERS, 16):
-        text = _WRAPPING.sub(b"", run).translate(bytes.maketrans(b"-_", b"+/"))
-        # What stands before the key shifts it: each of the four alignments is tried.
-        for start in range(4):
-            piece = text[start:]
-            yield base64.b64decode(piece[: len(piece) & ~3])
+    # Digests and certificates stand in a record many times over: what was decoded once need not be again. All runs are decoded in one
+    # go, with line ends between them.
+    digits = dict.fromkeys(run.decode() for run in _runs(_HEX, octets, _HEX_LETTERS, 48))
+    for start in (0, 1):
+        yield bytes.fromhex("0a".join(run[start : start + ((len(run) - start) & ~1)] for run in digits))
+    texts = [
+        run.replace(b"\\n", b"").replace(b"\\r", b"").translate(_ONE_ALPHABET, b"\r\n\t ")
+        for run in dict.fromkeys(_runs(_BASE64, octets, _BASE64_LETTERS, 16))
+    ]
+    # What stands before the key shifts it: each of the four alignments is tried.
+    for start in range(4):
+        yield binascii.a2b_base64(b"CgoK".join(text[start : start + ((len(text) - start) & ~3)] for text in texts))

@@ -321,13 +321,17 @@ class Record:
         """The root's key as acts of this verb (`generate-key`, `look-at-key`) read it, in order."""
         return [(line, data_as(KeyRead, line, value)) for line, value in self.results(verb)]
 
+    @cached_property
+    def _finished(self) -> list[tuple[int, dict[str, Any]]]:
+        return [(line.step, data_as(_Finished, line).products) for line in self.of_type("step-finished") if line.step is not None]
+
     def products(self, step: int | None) -> Products:
         """What the steps before this one had established."""
         if step not in self._products:
             found: dict[str, Any] = {}
-            for line in self.of_type("step-finished"):
-                if line.step is not None and step is not None and line.step < step:
-                    found |= data_as(_Finished, line).products
+            for finished, products in self._finished:
+                if step is not None and finished < step:
+                    found |= products
             self._products[step] = data_as(Products, self.lines[-1], found)
         return self._products[step]
 

@@ -12,6 +12,7 @@ from ceremony.crossing.ledger import LedgerOfCeremony, read_ledger
 from ceremony.crossing.record import Artifact, Record
 from ceremony.crossing.script_data import ScriptAsData, read_script
 from ceremony.errors import CeremonyError
+from ceremony.pki.signatures import signature_holds
 from ceremony.transcript import read_lines
 from ceremony.words import sha256_hex
 
@@ -32,6 +33,17 @@ class CertificateFile:
     def public_key_der(self) -> bytes:
         """Its key, DER SPKI."""
         return public_key_der(self.certificate)
+
+    def is_signed_by(self, public_key: bytes) -> bool:
+        """Whether its signature is this key's (DER SPKI). More than one check asks that. Raises ValueError for a key that signs none."""
+        if public_key not in self._signed_by:
+            signed = self.certificate.tbs_certificate_bytes
+            self._signed_by[public_key] = signature_holds(public_key, signed, self.certificate.signature)
+        return self._signed_by[public_key]
+
+    @cached_property
+    def _signed_by(self) -> dict[bytes, bool]:
+        return {}
 
 
 @dataclass(frozen=True)

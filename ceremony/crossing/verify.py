@@ -30,7 +30,7 @@ from ceremony.crossing.checks_of_keys import problems_with_keys
 from ceremony.crossing.files import SUMS, problems_with_sums, read_tree
 from ceremony.crossing.ledger import ledger_of, read_ledger, without_last
 from ceremony.crossing.lost import holes, problems_with_lost_ledger
-from ceremony.crossing.private_keys import private_key_in
+from ceremony.crossing.private_keys import private_keys_in
 from ceremony.crossing.subject import Subject, read_subject
 from ceremony.errors import CeremonyError, ExitCode
 from ceremony.pki.names import shown_text
@@ -185,7 +185,7 @@ def _unusual(subject: Subject) -> list[str]:
 
 
 def _checks_of_files(files: Mapping[str, bytes], found: list[str]) -> list[Check]:
-    keys = [f"{path} holds {kind}" for path, octets in files.items() if (kind := private_key_in(octets))]
+    keys = [f"{path} holds {kind}" for path, kind in private_keys_in(files).items()]
     return [
         _check("folder", found, f"{len(files)} plain files, no links"),
         _check("sums", problems_with_sums(files), "SHA256SUMS names every other file and its digest"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ceremony.engine.answers import LONGEST_TEXT, problem_with, problem_with_text, settled
-from ceremony.engine.facts import answers, facts_of, finished_steps, intends, known, open_intents, settle, value_of
+from ceremony.engine.facts import Past, answers, facts_of, finished_steps, intends, open_intents, settle, value_of
 from ceremony.engine.flushing import Flushing, RecordStops
 from ceremony.engine.header import header_facts
 from ceremony.engine.holders import alone_at_the_screen, givers_of, pin_in_force
@@ -57,9 +57,9 @@ def conduct(script: Any, transcript: Transcript, face: Face, room: Room) -> str:
     """
     session = Session(script, transcript, face, room)
     try:
-        for number, step in enumerate(script.steps, 1):
-            if number > finished_steps(transcript.lines):
-                session.conduct_step(number, step)
+        done = finished_steps(transcript.lines)
+        for number, step in enumerate(script.steps[done:], done + 1):
+            session.conduct_step(number, step)
     except RecordStops as stops:
         face.tell(Notice(kind="error", lines=tuple(stops.error.lines())))
         raise Stopped("error", stops.error.exit_code, stops.error.what) from stops
@@ -76,7 +76,8 @@ class Session:
         self.transcript, self.face, self.room, self._script = transcript, Flushing(face, transcript), room, script
         self._number = 0
         self._step: Step = script.steps[0]
-        self.known: Known = known(script, transcript.lines, 1)
+        self._past = Past(script, transcript.lines)
+        self.known: Known = self._past.before(1)
         self._machine_is_stale = False
         self.undecided: dict[str, Line] = {}
         """The intents of the open step whose outcome the record does not hold, by their keys."""
@@ -89,12 +90,12 @@ class Session:
     def conduct_step(self, number: int, step: Step) -> None:
         """One step, live or replayed as far as the record goes."""
         self._number, self._step = number, step
-        lines = self.transcript.lines
-        self.known = known(self._script, lines, number)
+        self.known = self._past.before(number)
+        lines = self._past.of(number)
         facts = facts_of(lines, number)
         self.undecided = open_intents(lines, number)
         self._machine_is_stale = any(fact.data.get("verb") == "check-machine" for fact in facts)
-        if not any(line.step == number and line.type == "step-started" for line in lines):
+        if not any(line.type == "step-started" for line in lines):
             self.append("step-started", {"kind": step.__struct_config__.tag, "title": step.title}, actor=step.actor)
         self.face.tell(Notice(kind="step-started", step=number, lines=(step.title, *step.say.splitlines())))
         try:

@@ -18,35 +18,73 @@ def finished_steps(lines: Sequence[Line]) -> int:
     return sum(line.type == "step-finished" for line in lines)
 
 
-def known(script: Any, lines: Sequence[Line], step: int) -> Known:
-    """What step number `step` (from 1) may know: what was before it. Nothing of its own lines, so that its replay is the same."""
-    before = [line for line in lines if line.step is None or line.step < step]
-    products: dict[str, Any] = {}
-    for line in before:
+class Past:
+    """What the lines of a record say, folded as it grows: each line is looked at once, however many steps there are.
+
+    It is asked for one step after the other, from the first.
+    """
+
+    def __init__(self, script: Any, lines: Sequence[Line]) -> None:
+        self._script, self._lines, self._read = script, lines, 0
+        self._not_before: list[Line] = []
+        self._products: dict[str, Any] = {}
+        self._people: dict[str, Person] = {}
+        self._artifacts: list[dict[str, Any]] = []
+        self._seals: list[str] = []
+        self._deviations = 0
+
+    def before(self, step: int) -> Known:
+        """What step number `step` (from 1) may know: what was before it. Nothing of its own lines, so that its replay is the same."""
+        waiting, self._not_before = [*self._not_before, *self._lines[self._read :]], []
+        self._read = len(self._lines)
+        for line in waiting:
+            if line.step is None or line.step < step:
+                self._fold(line)
+            else:
+                self._not_before.append(line)
+        return Known(
+            script=self._script,
+            products=dict(self._products),
+            opened=self._lines[0].data,
+            step=step,
+            people=self._people,
+            artifacts=tuple(self._artifacts),
+            seals=tuple(self._seals),
+            deviations=self._deviations,
+        )
+
+    def of(self, step: int) -> list[Line]:
+        """The lines of the step that was asked for last: there are some when it was begun before, in this session or an earlier one."""
+        return [line for line in (*self._not_before, *self._lines[self._read :]) if line.step == step]
+
+    def _fold(self, line: Line) -> None:
         if line.type == "step-finished":
-            products |= line.data["products"]
-    return Known(
-        script=script,
-        products=products,
-        opened=lines[0].data,
-        step=step,
-        people=people_here(before),
-        artifacts=tuple(
-            line.data["value"]
-            for line in before
-            if line.type == "result" and line.data["verb"] == "write-artifact" and "value" in line.data
-        ),
-        seals=tuple(line.sha256 for line in before if line.type == "sealed"),
-        deviations=sum(line.type == "deviation" for line in before),
-    )
+            self._products |= line.data["products"]
+            if "people" in line.data["products"]:
+                self._people = people_of(line)
+        elif line.type == "result" and line.data["verb"] == "write-artifact" and "value" in line.data:
+            self._artifacts.append(line.data["value"])
+        elif line.type == "sealed":
+            self._seals.append(line.sha256)
+        self._deviations += line.type == "deviation"
+
+
+def known(script: Any, lines: Sequence[Line], step: int) -> Known:
+    """What step number `step` (from 1) may know, by itself."""
+    return Past(script, lines).before(step)
 
 
 def people_here(lines: Sequence[Line]) -> dict[str, Person]:
     """Who answered the last roll-call, by participant's id; nobody before the first."""
     for line in reversed(lines):
         if line.type == "step-finished" and "people" in line.data["products"]:
-            return {id: msgspec.convert(person, Person) for id, person in line.data["products"]["people"].items()}
+            return people_of(line)
     return {}
+
+
+def people_of(finished: Line) -> dict[str, Person]:
+    """Who answered the roll-call that this line ends; nobody where it ends something else."""
+    return {id: msgspec.convert(person, Person) for id, person in finished.data["products"].get("people", {}).items()}
 
 
 def facts_of(lines: Sequence[Line], step: int) -> deque[Line]:

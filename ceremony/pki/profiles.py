@@ -7,6 +7,7 @@ usages, key identifiers); identifiers are the SHA-1 of RFC 5280 section 4.2.1.2 
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import msgspec
@@ -209,8 +210,11 @@ def issuer_of(root: bytes | CertificateProfile) -> CertificateProfile:
 
     Raises CeremonyError PROFILE-ISSUER when it is no CA with a path length.
     """
-    if isinstance(root, CertificateProfile):
-        return root
+    return root if isinstance(root, CertificateProfile) else _issuer_in(root)
+
+
+@lru_cache(maxsize=16)
+def _issuer_in(root: bytes) -> CertificateProfile:
     try:
         certificate = x509.load_der_x509_certificate(root)
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value

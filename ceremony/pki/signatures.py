@@ -1,5 +1,7 @@
 """Which algorithm a key signs with, and whether a signature holds. Names are those of the record: `ecdsa-sha384`, `rsa-pkcs1-sha384`."""
 
+from functools import lru_cache
+
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -15,6 +17,12 @@ _OF_RSA = "rsa-pkcs1-sha384"
 
 def issuer_key(public_key_der: bytes) -> IssuerPublicKey:
     """A public key (SPKI, DER) that may sign certificates. Raises ValueError for any other."""
+    return _issuer_key(public_key_der)
+
+
+# Of a thousand certificates each is held against the same issuer's key, and its own is asked for several times.
+@lru_cache(maxsize=64)
+def _issuer_key(public_key_der: bytes) -> IssuerPublicKey:
     try:
         key = load_der_public_key(public_key_der)
     except UnsupportedAlgorithm as unknown:

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from ceremony.canonical import canonical_json
 from ceremony.crossing import private_keys
-from ceremony.crossing.private_keys import private_key_in
+from ceremony.crossing.private_keys import private_key_in, private_keys_in
 from tests.crossing.held_ceremony import new_csr, whole_ceremony
 
 KEYS: dict[str, Any] = {
@@ -95,6 +95,15 @@ def test_a_private_key_is_found_however_it_is_wrapped(which: str) -> None:
 )
 def test_a_private_key_is_found_by_its_marks(octets: bytes) -> None:
     assert private_key_in(octets)
+
+
+def test_of_many_files_those_with_a_key_are_named() -> None:
+    key = KEYS["p-256"].private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    public = {f"{number}.csr.pem": new_csr("CN=a", KEYS["p-256"]) for number in range(3)}
+    large = b"." * (1 << 16)
+    assert private_keys_in(public | {"large": large}) == {}
+    hidden = {"in.txt": base64.b64encode(key), "wide.txt": key.hex().encode("utf-16"), "large.txt": large + key}
+    assert private_keys_in(public | hidden) == dict.fromkeys(hidden, "a PKCS#8 private key")
 
 
 def test_keys_made_by_openssl_are_found(tmp_path: Path) -> None:

@@ -116,7 +116,10 @@ def test_what_request_json_may_not_say(request_folder: Path, change: Callable[[d
 
 @pytest.mark.parametrize(
     "octets",
-    [b"", b"\n", b"{", b"[]\n", b'{"format":1,"format":1}\n', b'{"format": 1}\n', b'{"format":1.0}\n', b"\xff\xfe\n", b"[" * 5000 + b"\n"],
+    [
+        *(b"", b"\n", b"{", b"[]\n", b'{"format":1,"format":1}\n', b'{"format": 1}\n', b'{"format":1.0}\n', b"\xff\xfe\n"),
+        *(b"[" * 5000 + b"\n", b"9" * 5000 + b"\n"),
+    ],
 )
 def test_a_request_json_that_is_not_canonical_is_refused(request_folder: Path, octets: bytes) -> None:
     (request_folder / REQUEST).write_bytes(octets)

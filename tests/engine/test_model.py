@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ceremony.engine.check import after, beginning
-from ceremony.engine.facts import facts_of, known, value_of
+from ceremony.engine.facts import Past, facts_of, known, value_of
 from ceremony.engine.step import Act, Acts, Show, World
 from ceremony.script import Script, read_script
 from tests.credentials import with_credentials
@@ -120,6 +120,30 @@ def test_each_step_run_twice_on_the_same_answers_asks_for_the_same(world: memory
         assert asked == [
             line.data["key"] for line in lines if line.step == number and line.type == "intent" and not line.data.get("resource")
         ]
+
+
+class Counted(list[Any]):
+    """Counts the lines that are taken out of it."""
+
+    taken = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        found = super().__getitem__(place)
+        self.taken += len(found) if isinstance(place, slice) else 0
+        return found
+
+
+def test_the_past_is_folded_line_by_line_and_is_what_the_whole_record_says(world: memory_room.World) -> None:
+    held_to_the_end(world, People(world))
+    script, lines = read_script(world.script), lines_of(world)
+    growing = Counted()
+    past = Past(script, growing)
+    for number in range(1, len(script.steps) + 1):
+        begun = next(place for place, line in enumerate(lines) if line.step == number) + 1
+        growing.extend(lines[len(growing) : begun])
+        assert past.before(number) == known(script, lines, number)
+        assert past.of(number) == [lines[begun - 1]]
+    assert growing.taken == len(growing)
 
 
 def test_steps_reach_nothing_impure() -> None:

@@ -12,7 +12,7 @@ policy = "private-iot-root"
 evidence = "witness"
 {previous}
 [window]
-from = 2026-11-20
+from = 2026-11-24
 to = 2026-12-18
 
 [root]

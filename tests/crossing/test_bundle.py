@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ceremony.canonical import canonical_json, parse_json
 from ceremony.crossing.artifacts import describe_artifact, place_of
 from ceremony.crossing.bundle import LEDGER, MANIFEST, REPORTS, TRANSCRIPT, make_bundle
+from ceremony.crossing.files import Caps, read_tree
 from ceremony.crossing.ledger import certified_keys, ledger_entries, ledger_of, read_ledger, serials_in, without_last
 from ceremony.crossing.verify import verify_bundle
 from ceremony.errors import CeremonyError, ExitCode
@@ -274,3 +275,11 @@ def test_the_transcript_of_a_bundle_is_canonical_and_ends_with_its_fingerprint(h
     stored = held.bundle_files()[TRANSCRIPT].splitlines(keepends=True)
     assert sha256_hex(stored[-1]) == held.fingerprint
     assert all(canonical_json(parse_json(line[:-1])) + b"\n" == line for line in stored)
+
+
+def test_many_small_files_are_refused_by_their_sum(tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / f"{number}").write_bytes(b"x" * 40)
+    tree = read_tree(tmp_path, Caps(largest_file=50, largest_total=100, most_files=9, deepest=1))
+    assert (len(tree.files), tree.size) == (2, 80)
+    assert all("is larger than the 20 bytes allowed here" in problem for problem in tree.problems), tree.problems

@@ -272,7 +272,7 @@ def test_production_outside_the_window_fails_and_a_rehearsal_does_not(tmp_path: 
     for rehearsal, expected in ((False, {"window"}), (True, set())):
         folder = tmp_path / str(rehearsal)
         held = whole_ceremony(folder / "held", rehearsal=rehearsal, software=rehearsal)
-        held.script = held.script.replace(b"2026-11-20", b"2026-11-25")
+        held.script = held.script.replace(b"from = 2026-11-24", b"from = 2026-11-25")
         put("opened", {}, script={"id": "x", "title": "x", "sha256": sha256_hex(held.script)})(held)
         assert failed(verdict_on(held, folder)) == expected
 

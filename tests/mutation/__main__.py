@@ -20,8 +20,8 @@ from tests.mutation.running import Running, Site, first_to_end, in_child, mutate
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("ceremony/pki", "ceremony/engine", "ceremony/steps", "ceremony/crossing")
-TESTS = ("pki", "steps", "crossing", "engine")
-"""The folders of tests/ that may kill a mutant. Tests of whole commands may not: they are slow, and in children of their own."""
+TESTS = ("pki", "steps", "crossing", "engine", *sorted(path.name for path in (ROOT / "tests").glob("test_script*.py")))
+"""What of tests/ may kill a mutant: folders and files. Tests of whole commands may not: they are slow, and in children of their own."""
 NOT_RUN = ("--ignore=tests/engine/test_crashes.py",)
 """Thousands of ceremonies, each cut and resumed: for hours, not for minutes."""
 PROCESSES = 2

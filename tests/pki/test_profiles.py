@@ -168,7 +168,7 @@ def test_a_code_that_is_not_printable_is_refused(code):
     assert _refusal(proof_profile, code, material.root(), material.DAY) == "PROOF-CODE"
 
 
-@pytest.mark.parametrize("code", ["a,b=c+d", "#00", "\\", "x" * 64, "CN=a"])
+@pytest.mark.parametrize("code", ["a,b=c+d", "#00", "\\", "x" * 64, "CN=a", "!~"])
 def test_a_code_is_not_read_as_a_name(code):
     (attribute,) = proof_profile(code, material.root(), material.DAY).subject
     assert attribute.value == code

@@ -20,8 +20,8 @@ from ceremony.machine.hardening import harden
 
 HEARD_BY = "azure.iot.device.provisioning.pipeline.pipeline_stages_provisioning_mqtt"
 """The library's module that logs each answer of the provisioning service as it came, at the level DEBUG."""
-_HEARD = re.compile(r"Received payload:(b.*) on topic:\$dps/registrations/res/(\d+)/\?(.*)", re.DOTALL)
-_RETRY_AFTER = re.compile(r"retry-after=(\d+)")
+_HEARD = re.compile(r"Received payload:(b.*) on topic:\$dps/registrations/res/(\d{3})/\?(.*)", re.DOTALL | re.ASCII)
+_RETRY_AFTER = re.compile(r"retry-after=(\d{1,9})(?!\d)", re.ASCII)
 
 
 class Channel:

@@ -145,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
             self.send_error(411)
-        elif int(length) > LARGEST_BODY:
+        elif len(length) > len(str(LARGEST_BODY)) or int(length) > LARGEST_BODY:
             self.send_error(413)
         else:
             return self.rfile.read(int(length))

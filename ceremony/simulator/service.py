@@ -95,7 +95,7 @@ def _shown(registration: Registration) -> dict[str, Any]:
 def _page(request: Request, names: Sequence[str], items: Sequence[dict[str, Any]], kind: str) -> Answer:
     """The items after the one that the continuation names: a page is right also when items came or went since the last one."""
     asked = request.headers.get("x-ms-max-item-count", str(PAGE))
-    if not (asked.isascii() and asked.isdigit() and 0 < int(asked) <= LARGEST_PAGE):
+    if not (asked.isascii() and asked.isdigit() and len(asked) < 10 and 0 < int(asked) <= LARGEST_PAGE):
         raise Refused(400, 400004, f"x-ms-max-item-count must be 1 to {LARGEST_PAGE}.")
     after = _continued(request.headers.get("x-ms-continuation", ""))
     waiting = [(name, item) for name, item in zip(names, items, strict=True) if name > after]

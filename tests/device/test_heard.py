@@ -131,6 +131,9 @@ def test_the_librarys_log_is_listened_to():
     assert listened(f"Received payload:{body!r} on topic:$dps/registrations/res/429/?$rid=1&retry-after=3") == [
         {"event": "heard", "status": 429, "retry_after": 3, "body": '{"message":"it\'s"}\ufffd'}
     ]
+    assert listened(f"Received payload:{body!r} on topic:$dps/registrations/res/{'2' * 5000}/?$rid=1") == []
+    [endless] = listened(f"Received payload:{body!r} on topic:$dps/registrations/res/202/?retry-after={'9' * 5000}")
+    assert endless["retry_after"] is None
     assert listened("Unknown topic: x", "Received payload:__import__('os') on topic:$dps/registrations/res/200/?$rid=1") == []
 
 

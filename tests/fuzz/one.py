@@ -6,15 +6,15 @@ from pathlib import Path
 import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]  # in `make fuzz` alone
 
 with atheris.instrument_imports(include=["ceremony"]):
-    from tests.fuzz.targets import BUNDLE, REQUEST, TARGETS, tried
+    from tests.fuzz.targets import FOLDERS, TARGETS, tried
 
 
 def main() -> None:
     """Runs until the time is over, or there is a finding: then libFuzzer ends the process and keeps the input."""
     name, rehearsal, corpus, *options = sys.argv[1:]
     # A folder of this process's own.
-    for folder, target in ((REQUEST, "requests/1"), (BUNDLE, "bundles/1")):
-        folder.take(Path(rehearsal) / target)
+    if name in FOLDERS:
+        FOLDERS[name].take(Path(rehearsal))
     assert name in TARGETS
     atheris.Setup([sys.argv[0], corpus, *options], lambda octets: tried(name, octets))
     atheris.Fuzz()

@@ -11,9 +11,12 @@ from ceremony.activation.shares import ShareProblem, read_share
 from ceremony.crossing.ledger import read_ledger
 from ceremony.crossing.request import read_request
 from ceremony.crossing.verify import verify_bundle
+from ceremony.device import cache
 from ceremony.errors import CeremonyError
+from ceremony.factory.folder import read_accepted
 from ceremony.machine.site import parse_site
 from ceremony.online.plan import read_plan
+from ceremony.online.receipts import read_receipts
 from ceremony.pki.csr import read_csr
 from ceremony.script import read_script
 from ceremony.simulator.mqtt import Reader
@@ -22,6 +25,7 @@ from ceremony.simulator.state_file import decoded
 from ceremony.transcript import read_lines
 from ceremony.unattended import read_answers
 from tests.engine.memory_room import fast_folder
+from tests.fuzz import device, factory, seeds
 
 _ROOT = Path(__file__).parents[2]
 SUMS = "SHA256SUMS"
@@ -39,12 +43,14 @@ class Target:
 class InFolder:
     """An input is one file of a folder that is whole but for it: the first byte says which, and the sums are made to fit."""
 
-    def __init__(self, read: Callable[[Path], object], seed: str) -> None:
+    def __init__(self, read: Callable[[Path], object], seed: Callable[[Path], Path]) -> None:
+        """`seed` gives the folder to begin with, of a rehearsal's or beside it."""
         self._read, self._seed = read, seed
         self._base: Path | None = None
 
-    def take(self, seed: Path) -> None:
+    def take(self, rehearsal: Path) -> None:
         """Puts the seed's files into a folder of this process."""
+        seed = self._seed(rehearsal)
         self._base = Path(tempfile.mkdtemp(dir=fast_folder(), prefix="fuzz-"))
         shutil.copytree(seed, self._base / "in")
         self._files = sorted(path for path in (self._base / "in").rglob("*") if path.is_file() and path.name != SUMS)
@@ -66,8 +72,7 @@ class InFolder:
 
     def seeds(self, rehearsal: Path) -> list[bytes]:
         """Each file of the seed's folder, by its number."""
-        place = rehearsal / self._seed
-        self.take(place)
+        self.take(rehearsal)
         return [bytes([number]) + path.read_bytes() for number, path in enumerate(self._files)]
 
 
@@ -83,8 +88,21 @@ _SITE = b'format = 1\n[module]\npath = "/x.so"\n[module.environment]\nA = "b"\n[
 _SHARE = b" ".join([b"academic acid acrobat romp"] * 5)
 _CONNECT = bytes.fromhex("101000044d5154540402003c000464657631")
 
-REQUEST = InFolder(read_request, "requests/1")
-BUNDLE = InFolder(lambda place: verify_bundle(place, fingerprint="0" * 64), "bundles/1")
+
+def _factory(rehearsal: Path) -> Path:
+    place = rehearsal.with_name("factory")
+    return place if place.exists() else seeds.factory_folder(place)
+
+
+def _one(seed: Callable[[], bytes]) -> Callable[[Path], list[bytes]]:
+    return lambda rehearsal: [seed()]
+
+
+FOLDERS = {
+    "request": InFolder(read_request, lambda rehearsal: rehearsal / "requests/1"),
+    "bundle": InFolder(lambda place: verify_bundle(place, fingerprint="0" * 64), lambda rehearsal: rehearsal / "bundles/1"),
+    "factory-folder": InFolder(read_accepted, _factory),
+}
 
 TARGETS: dict[str, Target] = {
     "script": Target(read_script, _shipped("*.toml")),
@@ -93,12 +111,19 @@ TARGETS: dict[str, Target] = {
     "transcript": Target(read_lines, _files("transcript.jsonl")),
     "ledger": Target(read_ledger, _files("bundles/*/record/ledger.json")),
     "csr": Target(read_csr, _files("requests/*/csr/*.pem")),
-    "plan": Target(read_plan, lambda rehearsal: [b'{"format":1}\n']),
+    "plan": Target(read_plan, _one(seeds.plan)),
+    "receipts": Target(read_receipts, _one(seeds.receipts)),
     "share": Target(lambda octets: read_share(bytearray(octets)), lambda rehearsal: [_SHARE], (ShareProblem,)),
-    "request": Target(REQUEST, REQUEST.seeds),
-    "bundle": Target(BUNDLE, BUNDLE.seeds),
-    "simulator-state": Target(decoded, lambda rehearsal: [b'{"format":1}\n']),
+    **{name: Target(folder, folder.seeds) for name, folder in FOLDERS.items()},
+    "simulator-state": Target(decoded, _one(seeds.simulator_state)),
     "mqtt": Target(lambda octets: Reader().feed(octets), lambda rehearsal: [_CONNECT], (MqttError,)),
+    "device-cache": Target(cache.decoded, _one(seeds.device_cache), ()),
+    "device-answer": Target(device.answered, lambda rehearsal: list(seeds.DPS_ANSWERS)),
+    "device-heard": Target(device.heard, lambda rehearsal: [seeds.DPS_ANSWERS[0] + b"\n202/?$rid=1&retry-after=3"], ()),
+    "device-https": Target(device.answered_by_https, lambda rehearsal: device.https_answers(), ()),
+    "device-chain": Target(device.chain_read, lambda rehearsal: list(seeds.device_chain())),
+    "factory-ids": Target(factory.ids_read, lambda rehearsal: list(seeds.ID_LISTS)),
+    "factory-csrs": Target(factory.csr_read, _files("requests/*/csr/*.pem")),
 }
 
 

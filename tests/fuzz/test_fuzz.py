@@ -7,7 +7,7 @@ import pytest
 
 from ceremony.errors import CeremonyError
 from tests.crash_matrix.token_files import in_memory
-from tests.fuzz.targets import BUNDLE, TARGETS, tried
+from tests.fuzz.targets import FOLDERS, TARGETS, tried
 from tests.room.held import SCRIPT, rehearsed
 
 _INPUTS = {"bundle": 6, "script": 20, "transcript": 20}
@@ -40,11 +40,12 @@ def test_another_error_and_a_file_beside_the_folder_are_findings(rehearsal: Path
         place.with_name("beside").touch()
         raise CeremonyError("BUNDLE-MISSING", "made up")
 
-    BUNDLE.seeds(rehearsal)
-    monkeypatch.setattr(BUNDLE, "_read", writes_beside)
+    bundle = FOLDERS["bundle"]
+    bundle.seeds(rehearsal)
+    monkeypatch.setattr(bundle, "_read", writes_beside)
     with pytest.raises(AssertionError, match="beside"):
         tried("bundle", b"\0")
-    monkeypatch.setattr(BUNDLE, "_read", lambda place: [][1])
-    BUNDLE.seeds(rehearsal)
+    monkeypatch.setattr(bundle, "_read", lambda place: [][1])
+    bundle.seeds(rehearsal)
     with pytest.raises(IndexError):
         tried("bundle", b"\0")

@@ -190,6 +190,7 @@ CLOSE = b"Host: x\r\nConnection: close\r\n"
     ("sent", "status"),
     [
         (b"PUT /enrollmentGroups/x HTTP/1.1\r\n" + CLOSE + b"Content-Length: 99999999999\r\n\r\n", b"413"),
+        (b"PUT /enrollmentGroups/x HTTP/1.1\r\n" + CLOSE + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n", b"413"),
         (b"PUT /enrollmentGroups/x HTTP/1.1\r\n" + CLOSE + b"Content-Length: -1\r\n\r\n", b"411"),
         (b"PUT /enrollmentGroups/x HTTP/1.1\r\n" + CLOSE + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"411"),
         (b"GET /x?api-version=1&api-version=2 HTTP/1.1\r\n" + CLOSE + b"\r\n", b"400"),

@@ -12,6 +12,7 @@ help:
 	@echo "make rehearse    rehearse a script: make rehearse SCRIPT=ceremony-scripts/first-ceremony.toml"
 	@echo "make test        all tests"
 	@echo "make crash-matrix  each shipped script cut at every durable change, each cut followed to the end; MINUTES=n for a sample"
+	@echo "make crash-matrix DISTURB=1  disk, medium, token, acts and clock going wrong at every point of three scripts; MINUTES=n for a sample"
 	@echo "make fuzz        coverage-guided fuzzing of all that reads others' files; MINUTES=n, 10 unless said"
 	@echo "make secrets     made-up PINs, passphrases and shares through every command, looked for everywhere afterwards"
 	@echo "make blind       each check of verify made blind, each rule switched off: the tests named for it must go red"
@@ -44,11 +45,16 @@ rehearse: .venv/ready
 test: .venv/ready
 	python -m pytest -n 3
 
+ifdef DISTURB
+crash-matrix: .venv/ready
+	python -m tests.crash_matrix.disturbed --write $(if $(MINUTES),--minutes $(MINUTES))
+else
 crash-matrix: .venv/ready
 	python -m tests.crash_matrix --write $(if $(MINUTES),--minutes $(MINUTES))
 	python -m tests.crash_matrix --softhsm --write $(if $(MINUTES),--minutes $(MINUTES)) $(ROOT_SCRIPTS)
 	$(if $(MINUTES),,CEREMONY_ALL_CRASHES=1) python -m pytest -n 2 tests/engine/test_crashes.py tests/room/test_crashes_on_softhsm.py \
 	    tests/hsm/test_every_return_value.py
+endif
 
 # The fuzzer is built for Linux alone, and nothing else needs it: a folder of its own.
 fuzz: .venv/ready

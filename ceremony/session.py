@@ -194,6 +194,7 @@ def gone_on(
         rehearsed = Rehearsed.found(folder.path, Path(opened["module"]["path"]), parse_site(folder.site)) if opened["rehearsal"] else None
         room = _room(folder, model, parse_site(folder.site), (inbox, outbox, credentials), removed, rehearsed)
         room.ceremony = opened["ceremony"]
+        room.recorded_until = transcript.lines[-1].time
         room.serial = serial_in_use(transcript.lines) or _serial_of_past(folder.path, model)
         try:
             _refuse_the_other_kind_of_module(room)

@@ -62,18 +62,19 @@ class Finding:
 
 
 def check_machine(
-    root: Path = Path("/"), input_devices_before: Collection[str] | None = None, *, clock_before: Moment | None = None
+    root: Path = Path("/"), input_devices_before: Collection[str] | None = None, *, clock_before: Moment | None = None, not_before: str = ""
 ) -> list[Finding]:
     """All findings, always in the same order and number.
 
     `root` is "/" or a made-up tree. `input_devices_before` is what `input_devices` gave at the start; None says that this is the
-    start. `clock_before` is a recorded moment, against which the clock must have been steady.
+    start. `clock_before` is a moment of this session, since which the clock must have been steady; `not_before` (RFC 3339, UTC) is the time
+    of the last line that was recorded before it, "" if there is none: since then nobody watched the clock, but it can't have gone back.
     """
     checks: tuple[Callable[[Path], Finding], ...] = (
         _routes, _interfaces, _radios, _swap, _automount,
         lambda root: _input_devices(root, input_devices_before),
         _listening, _core_dumps,
-        lambda root: _clock(root, clock_before),
+        lambda root: _clock(root, clock_before, not_before),
     )  # fmt: skip
     return [check(root) for check in checks]
 
@@ -227,9 +228,11 @@ def _core_dumps(root: Path) -> Finding:
     return Finding("core-dumps", "ok", "Off for this program.")
 
 
-def _clock(root: Path, before: Moment | None) -> Finding:
+def _clock(root: Path, before: Moment | None, not_before: str) -> Finding:
     facts = read_clock(root)
     problems = [problem] if before and (problem := steady_since(before)) else []
+    if facts["utc"] < not_before:
+        problems.append(f"It stands before {not_before}, the last line of the session before: it was set back.")
     if facts["set_by"]:
         problems.append(f"It may be set by {', '.join(facts['set_by'])} at any time.")
     ahead = facts["battery_clock_ahead_seconds"]

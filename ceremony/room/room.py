@@ -36,8 +36,9 @@ class TokenRoom:
 
     `module` and `environment` name the PKCS#11 library and what its process gets. `serial` is that of the token in
     use; "" before one is. `removed` are the names of environment variables that hardening took away. `began` is when this
-    session began: the clock must be steady since then (design, rule 9). `last_try_too`: the act that is done now may use the last try
-    of a PIN, as somebody said. `credentials` is where people's own media are mounted. `clock` is the machine's, which people agree on.
+    session began: the clock must be steady since then (design, rule 9); nor can it stand before `recorded_until`, the time of the last
+    line of the session before ("" in the first). `last_try_too`: the act that is done now may use the last try of a PIN, as somebody
+    said. `credentials` is where people's own media are mounted. `clock` is the machine's, which people agree on.
     """
 
     folder: CeremonyFolder
@@ -57,6 +58,7 @@ class TokenRoom:
     monotonic: Callable[[], float] = time.monotonic
     clock: Callable[[], Moment] = now
     began: Moment = field(default_factory=now)
+    recorded_until: str = ""
     _module: Module | None = field(default=None, init=False)
     _token: Token | None = field(default=None, init=False)
     _last_used: float = field(default=0.0, init=False)

@@ -178,6 +178,12 @@ def test_a_clock_that_was_stepped_since_the_recorded_moment_is_found(machine):
     assert (found.verdict, "set back" in found.detail) == ("found", True)
 
 
+def test_a_clock_that_was_set_back_while_nobody_watched_is_found(machine):
+    found = finding(machine(), "clock", not_before="2999-01-01T00:00:00Z")
+    assert (found.verdict, "before 2999-01-01T00:00:00Z, the last line" in found.detail) == ("found", True)
+    assert "last line" not in finding(machine(), "clock", not_before="2026-01-01T00:00:00Z").detail
+
+
 def test_the_record_gets_three_texts(machine):
     facts = [finding.facts() for finding in check_machine(machine())]
     assert all(sorted(fact) == ["check", "detail", "verdict"] and all(type(value) is str for value in fact.values()) for fact in facts)

@@ -1,7 +1,9 @@
 """Puts a session before people: in the app, in line mode, or unattended."""
 
+import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,14 +96,26 @@ def heading_of(session: Session) -> "Heading":
 
 
 def fit_terminal(plain: bool) -> None:
-    """Raises CeremonyError TERMINAL-… when the app can't be shown here; before anything is begun."""
+    """Raises CeremonyError TERMINAL-… when the app can't be shown here; before anything is begun.
+
+    Where it can, the app is loaded beside what comes next: the token's module starts in a process of its own, and is waited for.
+    """
     import os
+    import threading
 
     from ceremony.machine.terminal import problem_with_terminal
 
-    problem = None if plain else problem_with_terminal(sys.stdin, sys.stderr, os.environ)
-    if problem:
+    if plain:
+        return
+    if problem := problem_with_terminal(sys.stdin, sys.stderr, os.environ):
         raise problem
+    threading.Thread(target=_load_app, name="loading").start()
+
+
+def _load_app() -> None:
+    # What is wrong with it is told where the app is wanted.
+    with suppress(Exception):
+        importlib.import_module("ceremony.tui.app")
 
 
 class PeopleOf(Mapping[str, tuple[str, str]]):

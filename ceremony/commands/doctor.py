@@ -5,7 +5,8 @@ from pathlib import Path
 
 from ceremony.commands.files import print_json, read_script_file
 from ceremony.errors import ExitCode
-from ceremony.machine.doctor import examine
+from ceremony.machine.doctor import examine, image
+from ceremony.machine.image import image_sha256
 from ceremony.machine.site import read_site
 from ceremony.room.inspect_module import inspected
 from ceremony.room.token_fitness import token_findings
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace, removed: tuple[str, ...]) -> int:
         software = " It keeps keys in software: fit for rehearsals only." if module.software else ""
         return [f"{module.description} {module.library_version} at {module.path}, {len(tokens)} tokens.{software}"]
 
-    findings = examine(site, module_facts)
+    findings = [*examine(site, module_facts), *image(script.image_sha256 if script else None, image_sha256())]
     findings += token_findings(seen, script, site.tokens)
     if args.json:
         print_json({"format": 1, "findings": [{**finding.facts(), "do_now": finding.do_now} for finding in findings]})

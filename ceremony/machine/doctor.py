@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TextIO
 
 from ceremony.built import Build, build
-from ceremony.errors import CeremonyError
+from ceremony.errors import CODES, CeremonyError
 from ceremony.machine.checks import Finding, check_machine
+from ceremony.machine.image import problem_with_image
 from ceremony.machine.site import Site
 from ceremony.machine.terminal import problem_with_terminal
 
@@ -57,6 +58,13 @@ def program(built: Build) -> Finding:
         do_now = "For a ceremony, install the wheel of a commit: `make wheelhouse` makes it, docs/supply-chain.md tells how."
         return Finding("program", "found" if built.tree == "changed" else "unknown", told, do_now)
     return Finding("program", "ok", told)
+
+
+def image(wanted: str | None, told: str | None) -> list[Finding]:
+    """The ceremony machine's image, by digests (hex) that the script wants and the machine tells; nothing where neither speaks of one."""
+    if problem := problem_with_image(wanted, told):
+        return [Finding("image", "found", problem, CODES["IMAGE-DIFFERS"].do_now)]
+    return [Finding("image", "ok", f"The ceremony machine's image {told}, as it measured itself.")] if told else []
 
 
 def _medium(name: str, path: Path) -> Finding:

@@ -66,7 +66,6 @@ def _first_screen(shown: Sequence[tuple[str, entries.Entry]]) -> None:
         right = left + half
         cells = [f"{number + 1}  {shown[number][0]}" for number in (left, right) if number < len(shown)]
         print("  " + "".join(f"{cell:38}" for cell in cells).rstrip())
-    print()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ceremony.pki.names import shown_text
 from ceremony.shipped import folder as shipped_scripts
 from image.menu import facts, media, power, programs, screen, vendor
 
@@ -24,10 +25,16 @@ def _bundles(folder: Path) -> list[Path]:
 
 
 def _unfinished(folder: Path, pattern: str) -> list[Path]:
-    """Ceremonies below `folder` that can go on: their last line closes or aborts nothing."""
+    """Ceremonies below `folder` that can go on: their last line closes or aborts nothing. What is no plain file is none."""
     ended = (b'"type":"closed"}', b'"type":"aborted"}')
-    found = sorted(folder.glob(pattern))
-    return [path.parent for path in found if not path.read_bytes().rstrip(b"\n").endswith(ended)]
+    found = [path for path in sorted(folder.glob(pattern)) if path.is_file() and not path.is_symlink() and not path.parent.is_symlink()]
+    return [path.parent for path in found if not _end_of(path).endswith(ended)]
+
+
+def _end_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 100))
+        return file.read(100).rstrip(b"\n")
 
 
 def media_lines() -> list[str]:
@@ -171,7 +178,7 @@ def keyboard(plain: bool) -> None:
 def this_machine(plain: bool) -> None:
     """What the kernel tells of this machine, and the readers that pcscd sees."""
     print(*facts.lines(), sep="\n")
-    print(*(f"readers: {line}" for line in programs.said_by("opensc-tool", "--list-readers")), sep="\n")
+    print(*(f"readers: {shown_text(line)}" for line in programs.said_by("opensc-tool", "--list-readers")), sep="\n")
     screen.go_on()
 
 

@@ -29,7 +29,7 @@ OUR_VOLUME = b"CEREMONY"
 
 @dataclass(frozen=True)
 class Device:
-    """A block device that can be mounted: its kernel name, size in bytes, and what it tells of itself (foreign text, shown safely)."""
+    """A block device that can be mounted: its kernel name, size in bytes, and what it tells of itself (foreign text)."""
 
     name: str
     size: int
@@ -37,7 +37,7 @@ class Device:
     serial: str
 
     def line(self) -> str:
-        """For the screen."""
+        """For a list of choices, which shows foreign text safely."""
         size = f"{self.size / 1e9:.1f} GB" if self.size >= 1e9 else f"{self.size / 1e6:.0f} MB"
         return f"{self.name:6} {size:>9}  {self.model[:30]:30}  serial {self.serial[:24] or 'none'}"
 
@@ -54,7 +54,7 @@ def devices(root: Path = Path("/")) -> list[Device]:
             size = int(text_of(root, f"{folder}/{name}/size" if parts else f"{folder}/size") or "0") * 512
             if size:
                 model = " ".join((text_of(root, f"{folder}/device/{file}") or "").strip() for file in ("vendor", "model"))
-                found.append(Device(name, size, shown_text(model.strip()), shown_text(_serial(root, disk))))
+                found.append(Device(name, size, model.strip(), _serial(root, disk)))
     return found
 
 

@@ -6,6 +6,8 @@ import termios
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from ceremony.pki.names import shown_text
+
 WIDTH = 79
 _PAGE = 21
 _REVERSE, _PLAIN = "\033[7m", "\033[0m"
@@ -66,9 +68,9 @@ def pages(lines: Iterable[str]) -> None:
 
 
 def choose(text: str, choices: Sequence[str]) -> int | None:
-    """The number of a choice, from 0; None when Enter alone was typed. Asks again until it is one of them."""
+    """The number of a choice, from 0; None when Enter alone was typed. Asks again until it is one of them. Choices may be foreign text."""
     for number, choice in enumerate(choices, 1):
-        print(f"{number:3}  {choice[: WIDTH - 5]}")
+        print(f"{number:3}  {shown_text(choice)[: WIDTH - 5]}")
     while True:
         typed = ask(f"{text} (1 to {len(choices)}, Enter for none):")
         if not typed:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ceremony.words import sha256_hex, words_of
-from image.menu import facts, media, vendor
+from image.menu import entries, facts, media, screen, vendor
 
 USB = "sys/devices/pci0/usb1/1-2"
 
@@ -37,7 +37,23 @@ def machine(tmp_path: Path) -> Path:
 def test_media_are_told_by_name_size_and_serial_and_the_image_itself_is_none(machine: Path) -> None:
     (stick,) = media.devices(machine)
     assert (stick.name, stick.size, stick.model) == ("sdb1", 124000 * 512, "SanDisk Ultra")
-    assert stick.serial == "AA\\u{1B}[31m04" and "63 MB" in stick.line()
+    assert stick.serial == "AA\x1b[31m04" and "63 MB" in stick.line()
+
+
+def test_what_a_medium_is_called_can_write_nothing_on_the_screen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen, "ask", lambda text: "2")
+    assert screen.choose("Which?", ["one", "\x1b[2J\u202etwo"]) == 1
+    assert capsys.readouterr().out == "  1  one\n  2  \\u{1B}[2J\\u{202E}two\n"
+
+
+def test_a_ceremony_goes_on_until_it_is_closed_or_aborted(tmp_path: Path) -> None:
+    for name, last in (("open", "paused"), ("closed", "closed"), ("aborted", "aborted")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "transcript.jsonl").write_text(f'{{"seq":1,"type":"opened"}}\n{{"seq":2,"type":"{last}"}}\n')
+    (tmp_path / "link").symlink_to(tmp_path / "open")
+    assert entries._unfinished(tmp_path, "*/transcript.jsonl") == [tmp_path / "open"]
 
 
 @pytest.mark.parametrize("place", list(media.PLACES))

@@ -3,7 +3,7 @@ import io
 import pytest
 
 from ceremony.errors import CeremonyError
-from ceremony.machine.doctor import examine
+from ceremony.machine.doctor import examine, image
 from ceremony.machine.site import Site
 
 
@@ -42,3 +42,11 @@ def test_media_of_the_site_file_that_are_not_there_are_found(tmp_path):
     (tmp_path / "in").mkdir()
     found = findings(tmp_path, Site(inbox=tmp_path / "in", outbox=tmp_path / "out"))
     assert (found["inbox"].verdict, found["outbox"].verdict) == ("ok", "found")
+
+
+def test_the_ceremony_machines_image_is_told_and_held_against_the_script():
+    assert image(None, None) == []
+    assert [(finding.check, finding.verdict) for finding in image(None, "5a" * 32)] == [("image", "ok")]
+    assert image("5a" * 32, "5a" * 32)[0].verdict == "ok"
+    (finding,) = image("5a" * 32, None)
+    assert (finding.verdict, "Boot the ceremony machine" in finding.do_now) == ("found", True)

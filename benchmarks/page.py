@@ -40,7 +40,7 @@ def figure(row: Row, value: float) -> str:
 
 
 def _rows(results: Results, rows: Sequence[Row]) -> Iterator[str]:
-    yield "| what | against | median | goal | spread | by processor time | ours: seconds (processor) | theirs | rounds, day |"
+    yield "| what | against | median | goal | spread | by processor time | ours: seconds (processor) | theirs | rounds, day, load |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for row, goal, score in lines_of(results, rows):
         measured = results.rows[row.name]
@@ -51,7 +51,7 @@ def _rows(results: Results, rows: Sequence[Row]) -> Iterator[str]:
         found = f"**{figure(row, score.median)}**" if goal.most is not None else figure(row, score.median)
         spread = f"{score.least:.2f} to {score.most:.2f}"
         processor = f"{score.ours.processor / score.theirs.processor:.2f}" if row.score == "ratio" and score.theirs.processor else ""
-        when = f"{len(measured.ours)}, {measured.day}"
+        when = f"{len(measured.ours)}, {measured.day}{'' if measured.load is None else f', {measured.load:g}'}"
         sides = f"{_took(score.ours)} | {_took(score.theirs)}"
         yield f"| {row.what} | {goal.words} | {found} | {most} | {spread} | {processor} | {sides} | {when} |"
     yield ""

@@ -9,13 +9,17 @@ from benchmarks.row import Took
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """A row: the day, how many things a run made, our rounds, and those of each measure by the name of its goal."""
+    """A row: the day, how many things a run made, our rounds, and those of each measure by the name of its goal.
+
+    `load` is that of the machine when it began (as uptime tells it): over the number of processors, others were at work too.
+    """
 
     day: str
     machine: str
     size: int
     ours: list[Took]
     theirs: dict[str, list[Took]]
+    load: float | None = None
 
 
 class Grown(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ The answers file holds only choices, deviations and planned mistakes; digest wor
 from the questions themselves. An entry that no step can reach, or that none used, is an error.
 """
 
+import re
 import signal
 import tomllib
 from collections import Counter
@@ -86,7 +87,7 @@ class Unattended:
         self._used: set[str] = set()
         self._deviations = list(self._answers.deviations)
         self._mistakes = list(self._answers.mistakes)
-        self._asked: Counter[tuple[int, str]] = Counter()
+        self._asked: Counter[tuple[object, ...]] = Counter()
         self.taken_over = False
         self._stopped_by: int | None = None
         steps = {*self._kinds, *map(str, range(len(self._kinds) + 1))}
@@ -117,8 +118,10 @@ class Unattended:
             if deviation.at in places:
                 self._deviations.remove(deviation)
                 return Interrupt(kind="deviation", text=deviation.text, by=ask.by)
-        self._asked[self._step, ask.key] += 1
-        if self._asked[self._step, ask.key] > MOST_REPEATS:
+        # A step that asks anew gives the question another number.
+        question = (self._step, re.sub(r"[0-9]+", "", ask.key), ask.text, ask.by, ask.accept, ask.digest)
+        self._asked[question] += 1
+        if self._asked[question] > MOST_REPEATS:
             what = f"Question {places[0]} came {MOST_REPEATS + 1} times; the answers lead nowhere."
             raise CeremonyError("ANSWERS-REFUSED", what, state=_PAUSED)
         mistake = self._mistake(places)

@@ -135,6 +135,15 @@ def test_answers_that_are_refused_again_and_again_end_the_run() -> None:
     assert MOST_REPEATS < 10
 
 
+def test_a_question_that_comes_anew_under_another_number_ends_the_run_too() -> None:
+    unattended, _ = face()
+    unattended.tell(fake.step(1))
+    with pytest.raises(CeremonyError) as refused:
+        for turn in range(MOST_REPEATS + 1):
+            unattended.ask(Ask(key=f"clock/{turn}/admin", text="Does it agree?", by="admin", choices=("differs",)))
+    assert refused.value.code == "ANSWERS-REFUSED"
+
+
 def test_before_the_first_step_a_question_has_number_0() -> None:
     unattended, _ = face('[answers]\n"0/bag" = "BAG-7"')
     assert unattended.ask(fake.FREE) == Answer(value="BAG-7", by="officer")

@@ -56,7 +56,8 @@ def read_certificates(pem: bytes) -> list[x509.Certificate]:
     Raises ValueError that says what is wrong, fit for a screen.
     """
     blocks = _BLOCK.findall(pem)
-    return [certificate for block in (blocks if b"".join(blocks) == pem else [pem]) for certificate in _certificates_in(block)]
+    whole = blocks and b"".join(blocks) == pem
+    return [certificate for block in (blocks if whole else [pem]) for certificate in _certificates_in(block)]
 
 
 # A certificate stands in a bundle by itself and in its chain, its issuer's in each chain, and more than one check asks for it.

@@ -13,6 +13,9 @@ from typing import Self
 
 PATIENCE_SECONDS = 600.0
 _QUIET_SECONDS = 0.7
+_PICTURE_SECONDS = 60.0
+_END_OF_PNG = b"IEND\xaeB`\x82"
+"""The last chunk: W3C PNG, 11.2.5."""
 _FIRMWARE = ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/ovmf/OVMF.fd")
 
 
@@ -77,8 +80,15 @@ class VirtualMachine:
             time.sleep(0.2)
 
     def picture(self, path: Path) -> None:
-        """The screen as a PNG."""
+        """The screen as a PNG. Raises NotAsExpected when there is none after a minute."""
+        path.unlink(missing_ok=True)
         self.monitor(f"screendump {path} -f png")
+        # A device that came or went makes the monitor say something more: what it says then may be the answer to another line.
+        end = time.monotonic() + _PICTURE_SECONDS
+        while not (path.exists() and path.read_bytes().endswith(_END_OF_PNG)):
+            if time.monotonic() > end:
+                raise NotAsExpected(f"there is no picture {path.name}")
+            time.sleep(0.1)
 
     def put_in(self, image: Path, name: str) -> None:
         """Puts a stick in, whose serial is its name."""

@@ -96,7 +96,8 @@ class Disturbed:
             assert len(disturbance.points) >= number, f"there was no point {number}: {told}"
             disturbance.lift()
             try:
-                with clock_behind(lambda: True) if self.kind == BETWEEN else nullcontext():
+                disturbance.struck = self.kind == BETWEEN
+                with clock_behind(lambda: disturbance.struck), mended(disturbance) if self.kind == BETWEEN else nullcontext():
                     came_to_its_end(folder, self.script, End(bundles, objects, media))
                 if self.kind in (AT_A_LINE, BETWEEN):
                     assert_told_of_the_clock(folder)
@@ -158,10 +159,13 @@ def _done_here(do: Callable[[Path], str], folder: Path, write: int) -> NoReturn:
 
 @contextmanager
 def mended(disturbance: Disturbance) -> Iterator[None]:
-    """While open, whoever is asked what now mends what was wrong, and says "again"."""
+    """While open, whoever is asked what now mends what was wrong, and says "again"; who must say that the clock differs sets it right."""
     ask = Unattended.ask
 
     def asked(people: Unattended, question: Ask) -> Answer | Interrupt:
+        if question.choices == ("differs",) and question.accept is None:
+            # The clock is set right, and read again.
+            disturbance.lift()
         if question.key != "after-error":
             return ask(people, question)
         disturbance.lift()
@@ -172,10 +176,11 @@ def mended(disturbance: Disturbance) -> Iterator[None]:
 
 
 def assert_told_of_the_clock(folder: Path) -> None:
-    """Each machine check that was begun after the clock was set back says so."""
+    """Each machine check that was begun after the clock was set back, and before it was set right, says so."""
     lines = lines_of(folder)
     back = next((line.seq for line, after in zip(lines, lines[1:], strict=False) if after.time < line.time), len(lines))
-    checks = [line for line in lines[back + 1 :] if line.type == "result" and line.data["verb"] == "check-machine"]
+    behind = [line for line in lines[back + 1 :] if line.time < lines[back - 1].time]
+    checks = [line for line in behind if line.type == "result" and line.data["verb"] == "check-machine"]
     told = [any("was set back" in finding["detail"] for finding in line.data["value"]["findings"]) for line in checks]
     assert all(told), f"of {len(told)} machine checks after line {back} {told.count(False)} say nothing of the clock"
 

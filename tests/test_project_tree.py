@@ -10,6 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 MOST_LINES = 400
 NOT_OURS = {".git", ".venv", ".image", "wheelhouse", "dist", "__pycache__", ".hypothesis"}
+MADE_HERE = re.compile(r"(demo|rehearsal)-[0-9]+-")
+"""What `make demo` and `make rehearse` leave."""
 # Written so that this file does not find itself.
 ADDRESSES = re.compile(rb"python[h]osted\.|py[p]i\.org|registry\.npm[j]s|deb\.deb[i]an\.org|security\.deb[i]an\.org")
 MACHINE_PATHS = re.compile(rb"/wor[k]/(main|shared)|/far[m]/|/roo[t]/\.")
@@ -18,7 +20,7 @@ MACHINE_PATHS = re.compile(rb"/wor[k]/(main|shared)|/far[m]/|/roo[t]/\.")
 def our_files(suffix: str = "") -> Iterator[Path]:
     """Every file of the tree that a commit could hold."""
     for folder, folders, names in os.walk(ROOT):
-        folders[:] = [name for name in folders if name not in NOT_OURS and not name.endswith("_cache")]
+        folders[:] = [name for name in folders if name not in NOT_OURS and not name.endswith("_cache") and not MADE_HERE.match(name)]
         # in a second worktree `.git` is a file
         yield from (Path(folder, name) for name in names if name.endswith(suffix) and name not in NOT_OURS)
 

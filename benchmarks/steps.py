@@ -32,7 +32,7 @@ class Agreeing:
 
     def secret(self, secret: Secret) -> bytearray:
         """No step here asks for one."""
-        raise NotImplementedError
+        raise AssertionError("a step asked for a secret")
 
 
 class Nowhere:
@@ -50,7 +50,7 @@ class Nowhere:
 
     def do_all(self, acts: Sequence[Act], secret: AskSecret) -> tuple[list[dict[str, Any]], CeremonyError | None]:
         """No step here has acts that go together."""
-        raise NotImplementedError
+        raise AssertionError("a step has acts that go together")
 
     def look_for(self, act: Act) -> None:
         """Nothing is interrupted here."""
@@ -63,7 +63,7 @@ class Nowhere:
 
     def unlock(self, secret: AskSecret, insist: bool, pin: PinInForce, givers: tuple[str, ...]) -> dict[str, Any]:
         """There is no token."""
-        raise NotImplementedError
+        raise AssertionError("a step unlocked a token")
 
     def lock(self) -> None:
         """There is no token."""
